@@ -1,0 +1,40 @@
+# Each target works on a fresh clone: it makes .venv and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check bench docs clean
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[langchain,cli]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/.demo
+
+demo: .venv/.demo  ## Run the main job against the local sandbox (no key needed); ARGS=--live uses the live API
+	@$(BIN)/python examples/demo.py $(ARGS)
+
+test: .venv/.dev  ## Run all tests with the coverage gate
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+
+check: .venv/.dev  ## Lint, types, layers and budgets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/pyright --verifytypes maritaca_async --ignoreexternal
+	$(BIN)/pyright --verifytypes langchain_maritaca --ignoreexternal
+	$(BIN)/python -m pytest -q tests/shape
+
+bench: .venv/.dev  ## Measure CPU per call and per event beside raw aiohttp
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build site
