@@ -1,0 +1,1 @@
+"""How a call is made: private; every public name is exported by the package root."""

@@ -1,0 +1,252 @@
+"""From options and parameters to a request, and from an error answer to our error; no I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from .. import errors
+from ..errors import APIStatusError, ConfigurationError
+from .retry import parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .http_info import HttpInfo
+    from .options import RetryPolicy, Timeouts
+
+BODY_LIMIT = 64 * 1024
+_MESSAGE_LIMIT = 500
+
+
+class Secret(str):
+    """A text that does not show in `repr`, so neither in tracebacks with locals nor in dumps of objects."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
+class Request:
+    """One call, ready to send as often as need be: its bytes are fixed before the first attempt."""
+
+    __slots__ = ("body", "headers", "method", "path", "policy", "query", "stream", "timeouts")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeouts: Timeouts,
+        policy: RetryPolicy,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.timeouts = timeouts
+        self.policy = policy
+        self.body = body
+        self.headers = headers
+        self.query = query
+        self.stream = stream
+
+    def __repr__(self) -> str:
+        size = f", {len(self.body)} bytes" if self.body is not None else ""
+        return f"<Request {self.method} {self.path}{size}>"
+
+
+def check_api_key(api_key: str | None) -> Secret:
+    """The key, stripped and checked for what a header cannot carry.
+
+    Raises:
+        ConfigurationError: missing, empty, or with a character that cannot be part of a key.
+    """
+    if api_key is None or (isinstance(api_key, str) and not api_key.strip()):
+        raise ConfigurationError(
+            "no API key: set the environment variable MARITACA_API_KEY or pass api_key=...; "
+            "keys are made at plataforma.maritaca.ai"
+        )
+    if not isinstance(api_key, str):
+        raise ConfigurationError(f"api_key must be a string, not {type(api_key).__name__}")
+    key = Secret(api_key.strip())
+    bad = next((place for place, char in enumerate(key, 1) if not "!" <= char <= "~"), None)
+    if bad is not None:
+        raise ConfigurationError(
+            f"api_key has an invalid character at position {bad} of {len(key)}: only visible ASCII can be part of a key"
+        )
+    return key
+
+
+def check_base_url(base_url: str) -> str:
+    """The base URL without its trailing slash.
+
+    Raises:
+        ConfigurationError: not an absolute http(s) URL, or one with user, query or fragment.
+    """
+    url = str(base_url).strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            f"base_url must look like https://chat.maritaca.ai/api, not {url[:200]!r} "
+            "(set it with base_url=... or MARITACA_API_BASE)"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError("base_url must not hold a user, password, query or fragment")
+    return url.rstrip("/")
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """The JSON bytes of a request body.
+
+    Raises:
+        ConfigurationError: a value that JSON cannot hold: NaN, infinity, or an unknown type.
+    """
+    try:
+        encoded = to_json(body, inf_nan_mode="constants")
+    except PydanticSerializationError:
+        return _encode_carefully(body)
+    if b"NaN" in encoded or b"Infinity" in encoded:
+        return _encode_carefully(body)
+    return encoded
+
+
+def _encode_carefully(body: Mapping[str, Any]) -> bytes:
+    # Reached for lone surrogates, which only the escaped form can carry, and to tell numbers that JSON
+    # lacks from harmless text that reads like them.
+    try:
+        return json.dumps(body, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
+
+
+def status_error(status: int, reason: str, body: bytes, http: HttpInfo, request: errors.RequestInfo, now: float) -> APIStatusError:
+    """The error for an answer with an error status: class by status, details from any documented body shape."""
+    text = body[:BODY_LIMIT].decode("utf-8", "replace")
+    details = parse_error(text)
+    kind = _status_class(status)
+    parts = [f"{status} {reason}".strip(), details.message or snippet(text) or "no message"]
+    if location := http.headers.get("location") if 300 <= status < 400 else None:
+        host = urlsplit(location).netloc or "the same host"
+        parts.append(f"redirect to {host} not followed, for it would carry your data there; set base_url")
+    elif kind.hint:
+        parts.append(kind.hint)
+    error = kind(
+        ": ".join(parts[:2]) + "".join(f" ({part})" for part in parts[2:]),
+        status_code=status,
+        code=details.code,
+        type=details.type,
+        param=details.param,
+        body=text,
+        retry_after=parse_retry_after(http.headers, now),
+        request=request,
+        http=http,
+    )
+    if error.retryable and _is_exhausted(details):
+        error.retryable = False
+    return error
+
+
+_STATUS_CLASSES: dict[int, type[APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    402: errors.PaymentRequiredError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    408: errors.RequestTimeoutError,
+    409: errors.ConflictError,
+    413: errors.PayloadTooLargeError,
+    422: errors.UnprocessableEntityError,
+    429: errors.RateLimitError,
+}
+
+
+def _status_class(status: int) -> type[APIStatusError]:
+    if status >= 500:
+        return errors.InternalServerError
+    return _STATUS_CLASSES.get(status, APIStatusError)
+
+
+class ErrorDetails:
+    """What an error body says, whatever its shape."""
+
+    __slots__ = ("code", "message", "param", "type")
+
+    def __init__(self, message: str = "", code: str | None = None, type: str | None = None, param: str | None = None) -> None:  # noqa: A002 - the wire's own name
+        self.message = message
+        self.code = code
+        self.type = type
+        self.param = param
+
+
+def parse_error(text: str) -> ErrorDetails:
+    """Read the five shapes of contract section 20; a body of another shape gives empty details."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return ErrorDetails()
+    if not isinstance(body, dict):
+        return ErrorDetails()
+    for key in ("detail", "message", "error"):
+        value = body.get(key)
+        if isinstance(value, str) and value:
+            return ErrorDetails(value)
+        if isinstance(value, list) and value:
+            return _validation_details(value)
+        if isinstance(value, dict) and value:
+            return ErrorDetails(
+                _text(value.get("message")) or json.dumps(value, ensure_ascii=False),
+                *(_text(value.get(name)) for name in ("code", "type", "param")),
+            )
+    return ErrorDetails()
+
+
+def _validation_details(items: list[Any]) -> ErrorDetails:
+    found = [item for item in items if isinstance(item, dict)]
+    if not found:
+        return ErrorDetails("; ".join(map(str, items)))
+    places = [".".join(map(str, item["loc"])) if isinstance(item.get("loc"), list) else "" for item in found]
+    lines = [f"{place}: {item.get('msg', '')}".strip(": ") for place, item in zip(places, found, strict=True)]
+    return ErrorDetails("; ".join(lines), type=_text(found[0].get("type")), param=places[0].removeprefix("body.") or None)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+_EXHAUSTED = re.compile(r"insufficient[_ ](quota|balance|credit|funds)|quota[_ ]exceeded|billing|saldo|cr[eé]dito", re.I)
+
+
+def _is_exhausted(details: ErrorDetails) -> bool:
+    """Whether waiting is useless because a quota or the balance is used up, not a rate."""
+    return bool(_EXHAUSTED.search(" ".join(filter(None, (details.code, details.type, details.message)))))
+
+
+def merge_headers(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """Base headers with the caller's on top, whatever the case of their names."""
+    replaced = {name.lower() for name in extra}
+    return {**{name: value for name, value in base.items() if name.lower() not in replaced}, **extra}
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the pages that pydantic adds."""
+    lines = str(error).splitlines()
+    return " ".join(line.strip() for line in lines[1:3]) if len(lines) > 1 else "".join(lines)
+
+
+def snippet(body: bytes | str) -> str:
+    """The beginning of a body on one line, for messages."""
+    text = body if isinstance(body, str) else body[: 4 * _MESSAGE_LIMIT].decode("utf-8", "replace")
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MESSAGE_LIMIT else flat[:_MESSAGE_LIMIT] + "…"

@@ -1,0 +1,108 @@
+"""Server-sent events from bytes, as the WHATWG text defines them; no I/O.
+
+Two departures serve language-model streams: an event that the body's end cuts short of its blank
+line is still handed out by `finish`, and `id` and `retry` are not kept, for nobody reconnects.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ..errors import APIResponseError
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class ServerSentEvent(NamedTuple):
+    """One event of a stream."""
+
+    name: str
+    """The `event:` field, "" when there was none."""
+    data: bytes
+    """The `data:` fields, joined with a line feed."""
+
+
+class SSEDecoder:
+    """Turns network reads of any size into events, in time linear in the bytes."""
+
+    __slots__ = ("_after_cr", "_at_start", "_data", "_line", "_max_bytes", "_name", "_size")
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._max_bytes = max_event_bytes
+        self._line: list[bytes] = []  # pieces of a line whose end has not arrived
+        self._size = 0  # bytes held for the event under way
+        self._data: list[bytes] = []
+        self._name = ""
+        self._at_start = True
+        self._after_cr = False
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """Take the next bytes and return the events they complete.
+
+        Raises:
+            APIResponseError: a single event is larger than the limit.
+        """
+        if self._after_cr and chunk:
+            # The CR that ended the last read already ended its line; a LF here belongs to it.
+            self._after_cr = False
+            if chunk[:1] == b"\n":
+                chunk = chunk[1:]
+        if b"\r" in chunk:
+            lines = _LINE_END.split(chunk)
+            self._after_cr = chunk.endswith(b"\r")
+        else:
+            lines = chunk.split(b"\n")
+        if len(lines) == 1:
+            self._hold(lines[0])
+            return []
+        if self._line:
+            self._line.append(lines[0])
+            lines[0] = b"".join(self._line)
+            self._line = []
+        rest = lines.pop()
+        if self._at_start:
+            self._at_start = False
+            lines[0] = lines[0].removeprefix(_BOM)
+        events = self._take(lines)
+        self._hold(rest)
+        return events
+
+    def finish(self) -> list[ServerSentEvent]:
+        """Return the event that was under way when the body ended, if it had data."""
+        lines = [b"".join(self._line).removeprefix(_BOM if self._at_start else b""), b""]
+        self._line = []
+        return self._take(lines)
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._line.append(piece)
+            self._grow(len(piece))
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > self._max_bytes:
+            raise APIResponseError(
+                f"an event of the stream is larger than {self._max_bytes} bytes; raise Limits(max_event_bytes)"
+            )
+
+    def _take(self, lines: list[bytes]) -> list[ServerSentEvent]:
+        events: list[ServerSentEvent] = []
+        data = self._data
+        for line in lines:
+            if not line:
+                if data:
+                    events.append(ServerSentEvent(self._name, data[0] if len(data) == 1 else b"\n".join(data)))
+                    data.clear()
+                self._name = ""
+                self._size = 0
+            elif line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+                if len(data) > 1:
+                    self._grow(len(line))
+            elif line.startswith(b"event:"):
+                self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
+            elif line == b"data":
+                data.append(b"")
+        return events

@@ -1,0 +1,411 @@
+"""HTTP by aiohttp: one session per running event loop, and its errors turned into ours.
+
+A session belongs to the loop it was made in. The transport keeps one for each loop that calls, and
+hooks its closing into the loop's own shutdown, so that `asyncio.run` ends cleanly without `aclose`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+import threading
+import weakref
+from contextvars import ContextVar
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from ..errors import APIConnectionError, APIResponseError, APITimeoutError, ConfigurationError, TimeoutPhase
+from .log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from .options import Limits
+    from .request import Request
+
+_KEEPALIVE_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
+_HEADER_LIMIT: Final = 256 * 1024
+_LARGE_BODY: Final = 256 * 1024
+_LINGER: Final = 1.0
+_CLOSED: Final = "the client is closed: make a new one, or close it after its last call"
+
+
+class Attempt:
+    """Where a call stands: how often it was tried, and what it is waiting for."""
+
+    __slots__ = ("fresh", "number", "phase", "url")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.number = 0
+        self.phase: TimeoutPhase = "queue"
+        self.fresh = False  # whether the attempt opened a connection of its own
+
+
+_current: ContextVar[Attempt] = ContextVar("maritaca_async_attempt")
+
+
+class Reply:
+    """An answer whose headers have arrived: read it to its end, or close it."""
+
+    __slots__ = ("_home", "_response", "raw_headers", "reason", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, home: _LoopSession) -> None:
+        self._response = response
+        self._home = home
+        self.status = response.status
+        self.reason = response.reason or ""
+        self.raw_headers = response.raw_headers
+        home.open.add(self)
+
+    @property
+    def content_type(self) -> str:
+        """Media type in lower case, without parameters."""
+        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    async def read_some(self) -> bytes:
+        """The next bytes, as many as have arrived; b"" at the end of the body.
+
+        Raises:
+            APIConnectionError: the connection broke, or `close` was called meanwhile.
+        """
+        try:
+            data = await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            self.close()
+            raise _translate(error) from _bare(error)
+        if not data:
+            self._home.release(self)
+        return data
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            APIConnectionError: the connection broke.
+            APIResponseError: the body is larger than `limit` bytes.
+        """
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while data := await self.read_some():
+                parts.append(data)
+                size += len(data)
+                if size > limit:
+                    raise APIResponseError(f"the answer is larger than {limit} bytes: raise Limits(max_body_bytes)")
+        except BaseException:
+            self.close()
+            raise
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Drop the connection, from any task of its loop and as often as one likes; wakes a waiting read."""
+        self._response.close()
+        self._home.release(self)
+
+    def finish(self) -> None:
+        """The answer is complete: the connection goes back to the pool once its body has ended, if it soon does."""
+        content = self._response.content
+        if content.is_eof():
+            self._home.release(self)
+            return
+        late = self._home.loop.call_later(_LINGER, self.close)
+
+        def ended() -> None:
+            late.cancel()
+            self._home.release(self)
+
+        content.on_eof(ended)
+
+    def abandon(self) -> None:
+        """Drop the connection from wherever garbage collection runs, another thread or a later time included."""
+        if self not in self._home.open:
+            return
+        loop = self._home.loop
+        if loop.is_closed() or loop is _running_loop():
+            self.close()
+        else:
+            loop.call_soon_threadsafe(self.close)
+
+
+class _LoopSession:
+    """What one event loop holds: the session, its free places, and the answers being read."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.open: set[Reply] = set()
+        self.sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self.closing = asyncio.Event()
+        self._places = asyncio.Semaphore(limits.max_connections)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # our own places queue in order and know why they wait
+                keepalive_timeout=limits.keepalive,
+                ttl_dns_cache=60,
+                socket_factory=partial(_open_socket, self.sockets),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            max_line_size=_HEADER_LIMIT,
+            max_field_size=_HEADER_LIMIT,
+        )
+        self._guard = self._close_with_the_loop()
+
+    async def arm(self) -> None:
+        """Have the loop close the session when it shuts down its asynchronous generators."""
+        await anext(self._guard)
+
+    async def _close_with_the_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self.closing.set()
+            for reply in list(self.open):
+                reply.close()
+            await self.session.close()
+
+    async def aclose(self) -> None:
+        await self._guard.aclose()
+
+    async def acquire(self) -> None:
+        """Wait for a place, in order of arrival."""
+        await self._places.acquire()
+        if self.closing.is_set():
+            self._places.release()
+            raise ConfigurationError(_CLOSED)
+
+    def release(self, reply: Reply | None) -> None:
+        """Free the place of a reply, once; or of a request that never got one."""
+        if reply is not None:
+            if reply not in self.open:
+                return
+            self.open.discard(reply)
+        self._places.release()
+
+    def forget(self) -> None:
+        """Let go of everything after the loop was closed under it: no I/O, no warning."""
+        for reply in list(self.open):
+            reply.close()
+        connector = self.session.connector
+        self.session.detach()
+        if connector is not None:
+            # With its loop closed the connector only drops what it holds; one step completes that.
+            closing = connector.close()
+            next(closing.__await__(), None)
+
+
+class Transport:
+    """Sends requests; works in any number of loops, one after another or at once in several threads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.closed = False
+        self._sessions: dict[asyncio.AbstractEventLoop, _LoopSession] = {}
+        self._lock = threading.Lock()
+        _transports.add(self)
+
+    async def send(self, request: Request, attempt: Attempt, headers: Mapping[str, str]) -> Reply:
+        """Wait for a place, send, and return once the headers of the answer have arrived.
+
+        Raises:
+            ConfigurationError: the client is closed.
+            APIConnectionError: no answer could be had.
+        """
+        home = self._sessions.get(asyncio.get_running_loop()) or await self._enter_loop()
+        attempt.phase = "queue"
+        await home.acquire()
+        attempt.phase = "first_event" if request.stream else "deadline"
+        try:
+            response = await _exchange(home, request, attempt, headers)
+        except BaseException:
+            home.release(None)
+            raise
+        return Reply(response, home)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait between two attempts.
+
+        Raises:
+            ConfigurationError: the client was closed meanwhile.
+        """
+        home = self._sessions.get(asyncio.get_running_loop()) or await self._enter_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                await home.closing.wait()
+        except TimeoutError:
+            return
+        raise ConfigurationError(_CLOSED)
+
+    async def aclose(self) -> None:
+        """Close the session of the running loop now, and have other loops close theirs."""
+        self.closed = True
+        with self._lock:
+            sessions, self._sessions = self._sessions, {}
+        running = asyncio.get_running_loop()
+        for loop, home in sessions.items():
+            if loop is running:
+                await home.aclose()
+            elif loop.is_closed():
+                home.forget()
+            else:
+                loop.call_soon_threadsafe(_close_soon, home)
+
+    def __del__(self) -> None:
+        # A live loop finalizes its session itself; only closed loops leave that to us.
+        for loop, home in self._sessions.items():
+            if loop.is_closed():
+                home.forget()
+
+    async def _enter_loop(self) -> _LoopSession:
+        if self.closed:
+            raise ConfigurationError(_CLOSED)
+        home = _LoopSession(self.limits)
+        with self._lock:
+            for loop in [loop for loop in self._sessions if loop.is_closed()]:
+                self._sessions.pop(loop).forget()
+            self._sessions[home.loop] = home
+        await home.arm()
+        return home
+
+    def leave_to_parent(self) -> None:
+        """After a fork, in the child: never touch the parent's connections again."""
+        self._lock = threading.Lock()
+        for home in self._sessions.values():
+            home.session.detach()
+            for inherited in list(home.sockets):
+                # Closes the child's descriptor only; without it, a later clean-up would say goodbye on
+                # the parent's TLS session or take its socket out of the poll set that both share.
+                inherited.close()
+            _inherited.append(home)
+        self._sessions = {}
+
+
+_transports: weakref.WeakSet[Transport] = weakref.WeakSet()
+_inherited: list[_LoopSession] = []
+
+
+def _after_fork_in_child() -> None:
+    for transport in list(_transports):
+        transport.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _close_soon(home: _LoopSession) -> None:
+    task = home.loop.create_task(home.aclose())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+async def _exchange(
+    home: _LoopSession, request: Request, attempt: Attempt, headers: Mapping[str, str]
+) -> aiohttp.ClientResponse:
+    token = _current.set(attempt)
+    try:
+        while True:
+            attempt.fresh = False
+            try:
+                return await home.session.request(
+                    request.method,
+                    attempt.url,
+                    data=_payload(request.body),
+                    params=request.query,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=_client_timeout(request.timeouts.connect),
+                )
+            except (aiohttp.ClientError, OSError) as error:
+                if not _is_stale(error, attempt):
+                    raise _translate(error) from _bare(error)
+                logger.debug("%r: a kept connection had gone stale, sending again", request)
+    finally:
+        _current.reset(token)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Large bodies go out in pieces, so that the loop can do other things in between."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
+
+
+def _is_stale(error: BaseException, attempt: Attempt) -> bool:
+    """Whether a reused connection broke before one byte of the answer, so that sending again is safe.
+
+    It ends by itself: each turn takes one connection out of the pool, and a fresh one is never stale.
+    """
+    if attempt.fresh or isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)
+    return isinstance(error, aiohttp.ClientOSError)
+
+
+def _open_socket(sockets: weakref.WeakSet[socket.socket], address: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol = address[:3]
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    # A firewall that forgets the connection during a long generation is noticed within minutes.
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE_PROBES.items():
+        if (option := getattr(socket, name, None)) is not None:
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    if (attempt := _current.get(None)) is not None:
+        attempt.fresh = True
+    sockets.add(made)
+    return made
+
+
+@lru_cache(maxsize=64)
+def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The error without its frames: they hold headers with the key, and keep the whole call alive."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+_CERTIFICATE_HELP: Final = (
+    "the server's certificate is not trusted; behind a company proxy point SSL_CERT_FILE to its CA bundle"
+)
+
+_TRANSLATIONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, _CERTIFICATE_HELP),
+    (aiohttp.ClientConnectorSSLError, "no TLS connection could be made"),
+    (aiohttp.ClientConnectorDNSError, "the host name could not be resolved"),
+    (aiohttp.ClientConnectorError, "no connection could be made"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, "the connection broke while the answer was being read"),
+    (aiohttp.ClientResponseError, "the server's answer is not valid HTTP"),
+    (aiohttp.ClientConnectionError, "the connection broke"),
+)
+
+
+def _translate(error: BaseException) -> APIConnectionError:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return APITimeoutError("no connection within the connect timeout", phase="connect")
+    said = next((text for kind, text in _TRANSLATIONS if isinstance(error, kind)), "the request could not be sent")
+    translated = APIConnectionError(f"{said}: {error}")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        translated.retryable = False
+    return translated
+

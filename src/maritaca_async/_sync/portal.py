@@ -1,0 +1,147 @@
+"""Runs coroutines for blocking callers on one event loop, in one daemon thread for the process.
+
+The thread starts at the first blocking call and is remembered with its process: a forked child starts
+its own. At exit it is stopped within bounds, so that a process never hangs on it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from ..errors import ConfigurationError, MaritacaError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+_POLL = 0.1 if sys.platform == "win32" else 5.0  # Windows cannot interrupt a longer wait
+_GOODBYE = 2.0
+
+
+class _LoopThread:
+    """An event loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.thread = threading.Thread(target=self._serve, name="maritaca-async", daemon=True)
+        self._ready: Future[BlockingPortal] = Future()
+        self.thread.start()
+        self.portal = self._ready.result()
+
+    @property
+    def usable(self) -> bool:
+        return self.pid == os.getpid() and self.thread.is_alive()
+
+    def stop(self) -> None:
+        if self.usable:
+            self.portal.start_task_soon(self.portal.stop, True)  # noqa: FBT003 - positional in anyio
+            self.thread.join(_GOODBYE)
+
+    def _serve(self) -> None:
+        async def main() -> None:
+            async with BlockingPortal() as portal:
+                self._ready.set_result(portal)
+                await portal.sleep_until_stopped()
+
+        try:
+            anyio.run(main)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for the portal
+            if not self._ready.done():
+                self._ready.set_exception(error)
+
+
+class _Home:
+    """Where the process keeps its loop thread."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.current: _LoopThread | None = None
+        self.inherited: list[_LoopThread] = []  # of the parent: kept, for finalizing them would wait for ever
+
+    def enter(self) -> _LoopThread:
+        current = self.current
+        if current is not None and current.usable:
+            return current
+        _refuse_gevent()
+        with self.lock:
+            if self.current is None or not self.current.usable:
+                self.current = _LoopThread()
+            return self.current
+
+    def leave_to_parent(self) -> None:
+        self.lock = threading.Lock()
+        if self.current is not None:
+            self.inherited.append(self.current)
+            self.current = None
+
+    def stop(self) -> None:
+        if self.current is not None:
+            self.current.stop()
+
+
+_home = _Home()
+atexit.register(_home.stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_home.leave_to_parent)
+
+
+def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Await `function(*args)` on the loop thread, in the caller's context, and return its result.
+
+    An interrupt (Ctrl-C) while waiting cancels the coroutine before it goes on to the caller.
+
+    Raises:
+        ConfigurationError: called on the loop thread itself, where waiting would never end.
+        MaritacaError: the loop thread died.
+    """
+    home = _home.enter()
+    if threading.current_thread() is home.thread:
+        raise ConfigurationError(
+            "a blocking call was made on the blocking client's own event loop, where it would wait for "
+            "itself: use AsyncMaritaca in code that runs there"
+        )
+    finished = threading.Event()
+    future = home.portal.start_task_soon(_signal_end, finished, function, args)
+    try:
+        return _result(future, home)
+    except BaseException:
+        if not future.done():
+            future.cancel()
+            finished.wait(_GOODBYE)
+        raise
+
+
+async def _signal_end(finished: threading.Event, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+    try:
+        return await function(*args)
+    finally:
+        finished.set()
+
+
+def _result(future: Future[T], home: _LoopThread) -> T:
+    while True:
+        try:
+            return future.result(_POLL)
+        except TimeoutError:
+            if future.done():
+                raise
+            if not home.thread.is_alive():
+                raise MaritacaError("the event loop of the blocking client was stopped by other code") from None
+
+
+def _refuse_gevent() -> None:
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise ConfigurationError(
+            "gevent has patched threading, so the blocking client cannot run its event loop: "
+            "call monkey.patch_all(thread=False), or use AsyncMaritaca in a process without gevent"
+        )

@@ -1,0 +1,100 @@
+"""What all resources share: from keyword parameters to a request."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._core.options import RetryPolicy, Timeouts, resolve_retries, resolve_timeout
+from .._core.request import Request, encode_body
+from ..errors import ConfigurationError
+from ..types.shared import RequestOptions
+
+if TYPE_CHECKING:
+    from .._core.engine import Engine
+
+_OPTIONS = frozenset(RequestOptions.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The client's own options, resolved once."""
+
+    plain: Timeouts
+    stream: Timeouts
+    policy: RetryPolicy
+
+
+class AsyncResource:
+    """An area of the API, bound to a client."""
+
+    def __init__(self, engine: Engine, defaults: Defaults) -> None:
+        self._engine = engine
+        self._defaults = defaults
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any],
+        known: frozenset[str],
+        *,
+        body: Mapping[str, Any] | None = None,
+        stream: bool = False,
+    ) -> Request:
+        """Split call options from parameters, check their names, and build the request.
+
+        Raises:
+            ConfigurationError: an unknown parameter, a bad option, or a value that JSON cannot hold.
+        """
+        if unknown := params.keys() - known:
+            raise _unknown(sorted(unknown)[0], known)
+        options = {name: params[name] for name in _OPTIONS if name in params}
+        defaults = self._defaults
+        timeouts = defaults.stream if stream else defaults.plain
+        if "timeout" in options:
+            timeouts = resolve_timeout(options["timeout"], stream=stream)
+        policy = defaults.policy
+        if "max_retries" in options:
+            policy = resolve_retries(options["max_retries"], policy)
+        if body is not None:
+            body = {**body, **_mapping(options, "extra_body")}
+        return Request(
+            method,
+            path,
+            timeouts=timeouts,
+            policy=policy,
+            body=None if body is None else encode_body(body),
+            headers=_extra_headers(options),
+            query=_mapping(options, "extra_query") or None,
+            stream=stream,
+        )
+
+
+def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = options.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} must be a mapping, not {type(value).__name__}")
+    return value
+
+
+def _extra_headers(options: Mapping[str, Any]) -> Mapping[str, str] | None:
+    headers = _mapping(options, "extra_headers")
+    for name, value in headers.items():
+        if name.lower() == "authorization":
+            raise ConfigurationError("extra_headers cannot replace Authorization: make a client with another api_key")
+        if not isinstance(value, str) or any(char in f"{name}{value}" for char in "\r\n\0"):
+            raise ConfigurationError(f"extra_headers: the value of {name!r} must be a string without line breaks")
+    return headers or None
+
+
+def _unknown(name: str, known: frozenset[str]) -> ConfigurationError:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return ConfigurationError(
+        f"unknown parameter {name!r}: {hint}A parameter this library does not know goes into extra_body={{...}}"
+    )

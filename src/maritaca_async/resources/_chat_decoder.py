@@ -1,0 +1,140 @@
+"""From the events of a chat stream to chunks; no I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from .._core.request import BODY_LIMIT, first_line, parse_error, snippet
+from ..errors import APIResponseError, APIStreamError
+from ..types.chat import ChatCompletion, ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta
+from ._chat_accumulator import ChatAccumulator
+
+if TYPE_CHECKING:
+    from .._core.sse import ServerSentEvent
+
+_DONE = b"[DONE]"
+_TRANSIENT = frozenset(
+    {"server_error", "internal_error", "internal_server_error", "overloaded", "rate_limit_exceeded", "429", "500", "503"}
+)
+
+
+class ChatDecoder:
+    """Decodes one chat stream and keeps what it brought."""
+
+    __slots__ = ("accumulator", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.accumulator = ChatAccumulator()
+
+    def decode(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
+        """The chunk of an event; None for the end marker.
+
+        Raises:
+            APIStreamError: the event is the server's error message.
+            APIResponseError: the event is not a chunk.
+        """
+        data = event.data
+        if data.strip() == _DONE:
+            self.done = self.accumulator.done = True
+            return None
+        if event.name == "error" or b'"error"' in data or b'"detail"' in data:
+            _raise_reported_error(event)
+        try:
+            chunk = ChatCompletionChunk.model_validate_json(data)
+        except ValidationError as error:
+            raise APIResponseError(
+                f"an event of the stream is not a chunk: {first_line(error)}: {snippet(data)}",
+                body=data[:BODY_LIMIT].decode("utf-8", "replace"),
+            ) from None
+        self.accumulator.add(chunk)
+        return chunk
+
+    def whole(self, body: bytes) -> list[ChatCompletionChunk]:
+        """The chunks of an answer that came as one document.
+
+        Raises:
+            APIStreamError: the document is an error message.
+            ValueError: it is not a completion.
+        """
+        details = parse_error(body.decode("utf-8", "replace"))
+        if details.message:
+            raise APIStreamError(
+                f"the server answered a stream with an error: {details.message}", code=details.code, type=details.type
+            )
+        completion = parse_completion(body)
+        chunk = _as_chunk(completion)
+        self.accumulator.add(chunk)
+        return [chunk]
+
+    def may_end(self) -> bool:
+        """Whether the answer is complete without the end marker."""
+        return self.accumulator.complete
+
+    def received(self) -> ChatCompletion:
+        """What has arrived, as a completion."""
+        return self.accumulator.completion()
+
+
+def parse_completion(body: bytes) -> ChatCompletion:
+    """A completion from its JSON.
+
+    Raises:
+        ValueError: not JSON, not a completion, or one without any answer.
+    """
+    completion = ChatCompletion.model_validate_json(body)
+    if not completion.choices:
+        raise ValueError("the answer has no choices")
+    for choice in completion.choices:
+        # Some samples of the contract nest the reason in the message.
+        if choice.finish_reason is None and (extra := choice.message.model_extra):
+            nested = extra.get("finish_reason")
+            choice.finish_reason = nested if isinstance(nested, str) else None
+    return completion
+
+
+def _as_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
+    choices = [
+        ChunkChoice(
+            index=choice.index,
+            delta=Delta(
+                role=choice.message.role,
+                content=choice.message.content,
+                reasoning_content=choice.message.reasoning_content,
+                tool_calls=[
+                    ToolCallDelta.model_validate({"index": index, **call.model_dump()})
+                    for index, call in enumerate(choice.message.tool_calls or ())
+                ]
+                or None,
+            ),
+            finish_reason=choice.finish_reason or "stop",
+        )
+        for choice in completion.choices
+    ]
+    return ChatCompletionChunk(
+        id=completion.id,
+        created=completion.created,
+        model=completion.model,
+        choices=choices,
+        usage=completion.usage,
+        system_fingerprint=completion.system_fingerprint,
+        service_tier=completion.service_tier,
+    )
+
+
+def _raise_reported_error(event: ServerSentEvent) -> None:
+    """Raise if the event is an error message; text that merely holds such a word is none."""
+    text = event.data.decode("utf-8", "replace")
+    details = parse_error(text)
+    if not details.message and event.name != "error":
+        return
+    error = APIStreamError(
+        f"the server reported an error in the stream: {details.message or snippet(text) or 'no message'}",
+        code=details.code,
+        type=details.type,
+        body=text[:BODY_LIMIT],
+    )
+    error.retryable = details.code in _TRANSIENT or details.type in _TRANSIENT
+    raise error

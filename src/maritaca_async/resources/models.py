@@ -1,0 +1,31 @@
+"""The list of models."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from ..types.models import ModelList
+from ..types.shared import RequestOptions
+from ._base import AsyncResource
+
+_KNOWN = frozenset(RequestOptions.__annotations__)
+
+
+class AsyncModels(AsyncResource):
+    """`client.models`."""
+
+    async def list(self, **options: Unpack[RequestOptions]) -> ModelList:
+        """The models the service lists (contract section 19); aliases and variants may be missing.
+
+        Args:
+            **options: See `RequestOptions`.
+
+        Raises:
+            ConfigurationError: a bad option, before any I/O.
+            APIError: the call failed.
+        """
+        models, http = await self._engine.call(
+            self._request("GET", "/models", options, _KNOWN), ModelList.model_validate_json
+        )
+        models._http = http  # noqa: SLF001 - set once, read through the property
+        return models

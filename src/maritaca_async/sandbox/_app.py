@@ -1,0 +1,208 @@
+"""The routes: authorise, validate, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TYPE_CHECKING
+
+from aiohttp import web
+
+from ._files import MAX_TOTAL_BYTES, attachments
+from ._refusal import Refusal
+from ._replies import FINGERPRINT, Reply, reply_to
+from ._state import RecordedRequest, State
+from ._streaming import fault_response, plain_fault, write_stream
+from ._tokens import prompt_blocks
+from ._validation import check_limits, model_of, parse_json, parse_request
+from ._wire import DONE, chunks, completion, event, model_list, to_json
+
+if TYPE_CHECKING:
+    from ._options import SandboxOptions
+    from ._request import ChatRequest
+
+PREFIXES: Final = ("/api", "/api/v1", "/v1")
+"""Every prefix under which the API is found."""
+
+_RECORD: Final = web.RequestKey("record", RecordedRequest)
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build_app(state: State) -> web.Application:
+    """Return the application that serves the API from this state."""
+    service = _Service(state)
+    # Base64 is a third larger than the files it carries.
+    app = web.Application(middlewares=[service.record], client_max_size=MAX_TOTAL_BYTES * 4 // 3 + 2**20)
+    for prefix in PREFIXES:
+        app.router.add_post(f"{prefix}/chat/completions", service.chat)
+        app.router.add_get(f"{prefix}/models", service.models)
+    return app
+
+
+class _Service:
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._flex = _FlexLane()
+
+    @web.middleware
+    async def record(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Record every request and turn refusals into JSON."""
+        try:
+            record = request[_RECORD] = await _recorded(request)
+        except web.HTTPRequestEntityTooLarge as error:
+            return _json({"detail": error.reason}, error.status)
+        self._state.enter(record)
+        try:
+            response = await self._respond(request, handler)
+        except (asyncio.CancelledError, ConnectionError):
+            record.completed = False
+            if request.transport is None or request.transport.is_closing():
+                record.disconnected_at = time.monotonic()
+            raise
+        finally:
+            self._state.leave(record)
+        record.status = response.status
+        if isinstance(response, web.Response):
+            record.completed = True
+        return response
+
+    async def _respond(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        fault = request[_RECORD].fault
+        try:
+            if self._state.options.latency:
+                await asyncio.sleep(self._state.options.latency)
+            if fault is not None and fault.kind == "status":
+                return fault_response(fault)
+            return await handler(request)
+        except Refusal as refusal:
+            return _json({"detail": refusal.detail}, refusal.status, refusal.headers)
+        except web.HTTPException as error:
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _json({"detail": error.reason}, error.status, allowed)
+
+    async def models(self, request: web.Request) -> web.StreamResponse:
+        """Answer ``GET /models``."""
+        _authorise(request, self._state.options)
+        return await self._plain(request, model_list())
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Answer ``POST /chat/completions``."""
+        options = self._state.options
+        _authorise(request, options)
+        record = request[_RECORD]
+        wanted = parse_request(parse_json(record.raw) if record.body is None else record.body)
+        reply = self._reply(wanted)
+        if wanted.service_tier is None:
+            return await self._answer(request, wanted, reply)
+        async with self._flex.place(options):
+            return await self._answer(request, wanted, reply)
+
+    def _reply(self, wanted: ChatRequest) -> Reply:
+        state = self._state
+        model = model_of(wanted)
+        files = attachments(wanted)
+        blocks = prompt_blocks(wanted, files)
+        prompt_tokens = sum(tokens for _, tokens in blocks)
+        check_limits(wanted, model, prompt_tokens)
+        if not state.within_rate(model.id):
+            raise _too_many("Rate limit exceeded: requests per minute", state.options)
+        return reply_to(
+            wanted,
+            model,
+            files=files,
+            prompt_tokens=prompt_tokens,
+            cached_tokens=state.memory.cached_tokens(blocks),
+            next_call_id=state.next_call_id,
+        )
+
+    async def _answer(self, request: web.Request, wanted: ChatRequest, reply: Reply) -> web.StreamResponse:
+        options = self._state.options
+        envelope = {
+            "id": self._state.next_reply_id(),
+            "created": int(time.time()),
+            "model": reply.model,
+            "system_fingerprint": FINGERPRINT,
+        }
+        if not wanted.stream:
+            return await self._plain(request, completion(reply, envelope, options))
+        include_usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
+        events = chunks(reply, envelope, options, include_usage=include_usage)
+        return await write_stream(
+            request,
+            request[_RECORD],
+            itertools.chain(map(event, events), [DONE]),
+            tokens_per_second=options.tokens_per_second,
+        )
+
+    async def _plain(self, request: web.Request, body: Any) -> web.StreamResponse:
+        fault = request[_RECORD].fault
+        spoilt = await plain_fault(request, fault) if fault is not None else None
+        pace = self._state.options.tokens_per_second
+        if pace is not None and "usage" in body:
+            await asyncio.sleep(body["usage"]["completion_tokens"] / pace)
+        return spoilt or _json(body)
+
+
+class _FlexLane:
+    """The few places that the flex tier has, and the queue for them."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def place(self, options: SandboxOptions) -> AsyncIterator[None]:
+        capacity = options.flex_capacity
+        async with self._changed:
+            try:
+                async with asyncio.timeout(options.flex_wait):
+                    await self._changed.wait_for(lambda: capacity is None or self._taken < capacity)
+            except TimeoutError as error:
+                raise _too_many("No flex capacity available", options) from error
+            self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            async with self._changed:
+                self._changed.notify_all()
+
+
+async def _recorded(request: web.Request) -> RecordedRequest:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    received_at = time.monotonic()
+    raw = await request.read()
+    try:
+        body = parse_json(raw)
+    except Refusal:
+        body = None
+    return RecordedRequest(
+        method=request.method,
+        path=request.path,
+        headers=request.headers,
+        body=body,
+        raw=raw,
+        peer_port=peer[1] if peer else 0,
+        received_at=received_at,
+    )
+
+
+def _authorise(request: web.Request, options: SandboxOptions) -> None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    key = key.strip()
+    if scheme.lower() not in ("bearer", "key") or not key:
+        raise Refusal(401, "Missing API key")
+    if options.api_key is not None and key != options.api_key:
+        raise Refusal(401, "Invalid API key")
+
+
+def _too_many(reason: str, options: SandboxOptions) -> Refusal:
+    wait = options.retry_after
+    return Refusal(429, reason, headers={} if wait is None else {"Retry-After": f"{wait:g}"})
+
+
+def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=to_json(body), content_type="application/json", headers=headers)

@@ -1,0 +1,86 @@
+"""The base of every response type, and the tolerance that the contract asks for (its section 27)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
+from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from .._core.http_info import HttpInfo
+
+T = TypeVar("T")
+
+
+class Model(BaseModel):
+    """A part of an answer. Unknown fields are kept and read like the known ones."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+
+class Result(Model):
+    """A whole answer: a part that also knows how it came over HTTP."""
+
+    _http: HttpInfo | None = PrivateAttr(default=None)
+
+    @property
+    def http(self) -> HttpInfo:
+        """Status, headers, request id, attempts and elapsed seconds of the call."""
+        if self._http is None:
+            raise AttributeError("this object did not come from a call, so it has no http information")
+        return self._http
+
+
+class _NullMeans:
+    """Accepts null for a field and puts a neutral value in its place."""
+
+    def __init__(self, neutral: type[Any]) -> None:
+        self._neutral = neutral
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        neutral = self._neutral
+        null = core_schema.no_info_after_validator_function(lambda _: neutral(), core_schema.none_schema())
+        return core_schema.union_schema([handler(source), null], mode="left_to_right")
+
+
+class _OpenEnum:
+    """Validates as plain text, so that a value we do not know yet is no error."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema()
+
+
+class _JsonText:
+    """Accepts text or, from lenient servers, a JSON value that is turned into its text."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        value = core_schema.no_info_after_validator_function(_as_json_text, core_schema.any_schema())
+        return core_schema.union_schema([core_schema.str_schema(), value], mode="left_to_right")
+
+
+def _as_json_text(value: Any) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+class _FlatText:
+    """Accepts text or a list of text parts, which are joined."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        parts = core_schema.no_info_after_validator_function(_join_parts, core_schema.list_schema())
+        return core_schema.union_schema([core_schema.str_schema(), parts], mode="left_to_right")
+
+
+def _join_parts(parts: list[Any]) -> str:
+    if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
+        raise ValueError("content parts other than text")
+    return "".join(part["text"] for part in parts)
+
+
+ListOrNull = Annotated[list[T], _NullMeans(list)]
+IntOrNull = Annotated[int, _NullMeans(int)]
+StrOrNull = Annotated[str, _NullMeans(str)]
+OpenEnum = Annotated[T, _OpenEnum()]
+JsonText = Annotated[str, _JsonText()]
+FlatText = Annotated[str, _FlatText()]

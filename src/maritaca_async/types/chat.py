@@ -1,0 +1,266 @@
+"""Answers of chat completions (contract sections 6 and 7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from ._base import FlatText, IntOrNull, JsonText, ListOrNull, Model, OpenEnum, Result, StrOrNull
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"] | str
+"""Why the model stopped. Only `stop` is documented; unknown values are kept as they are."""
+
+
+class PromptTokensDetails(Model):
+    """What part of the prompt was cheaper."""
+
+    cached_tokens: int | None = None
+    """Prompt tokens read from the cache, a subset of the prompt; None when not reported."""
+
+
+class CompletionTokensDetails(Model):
+    """What part of the completion was not shown."""
+
+    reasoning_tokens: int | None = None
+    """Tokens spent thinking; None when not reported."""
+
+
+class ExtractionDetails(Model):
+    """Pages read out of PDF files, billed per page."""
+
+    medium_effort_pages_extracted: IntOrNull = 0
+    """Pages at medium effort."""
+    advanced_effort_pages_extracted: IntOrNull = 0
+    """Pages at advanced effort."""
+
+
+class ToolExecutionDetails(Model):
+    """What the built-in tools did; only present when one ran."""
+
+    web_search_calls: IntOrNull = 0
+    """Web searches."""
+    page_reads: IntOrNull = 0
+    """Web pages read."""
+    data_ocean_gb_processed: float | None = None
+    """Gigabytes that Data Ocean processed."""
+    code_execution_minutes: float | None = None
+    """Minutes of code execution."""
+
+
+class Usage(Model):
+    """Tokens and other units the call is billed for."""
+
+    prompt_tokens: IntOrNull = 0
+    """Tokens of the request, cached ones included."""
+    completion_tokens: IntOrNull = 0
+    """Tokens of the answer, reasoning included."""
+    total_tokens: IntOrNull = 0
+    """Sum of both."""
+    prompt_tokens_details: PromptTokensDetails | None = None
+    """Cached tokens, where reported."""
+    completion_tokens_details: CompletionTokensDetails | None = None
+    """Reasoning tokens, where reported."""
+    extraction_details: ExtractionDetails | None = None
+    """PDF pages, where some were read."""
+    tool_execution_details: ToolExecutionDetails | None = None
+    """Built-in tools, where one ran."""
+
+
+class Function(Model):
+    """The function a tool call names, with its arguments as the model wrote them."""
+
+    name: StrOrNull = ""
+    """Name of the function."""
+    arguments: JsonText = ""
+    """JSON text written by the model: it may be invalid or break your schema."""
+
+    def parsed_arguments(self) -> dict[str, Any]:
+        """The arguments as a dictionary; empty text means no arguments.
+
+        Raises:
+            ValueError: the text is not JSON, or not an object.
+        """
+        parsed = json.loads(self.arguments) if self.arguments.strip() else {}
+        if not isinstance(parsed, dict):
+            raise ValueError(f"tool arguments must be a JSON object, not {self.arguments[:80]!r}")  # noqa: TRY004 - bad data, not a bad call
+        return parsed
+
+
+class ToolCall(Model):
+    """A request of the model to call one of your functions."""
+
+    id: StrOrNull = ""
+    """Opaque id, to be repeated in the tool message that answers it."""
+    type: StrOrNull = "function"
+    """Always `function` today."""
+    function: Function
+    """Name and arguments."""
+
+
+class InvalidToolCall(Model):
+    """A streamed tool call that must not be executed: cut off, or its arguments are no JSON object."""
+
+    id: StrOrNull = ""
+    """Opaque id, as far as it arrived."""
+    function: Function
+    """Name and raw arguments, as far as they arrived."""
+    error: str = ""
+    """What is wrong with it."""
+
+
+class Message(Model):
+    """The assistant's message."""
+
+    role: StrOrNull = "assistant"
+    """Always `assistant` in answers."""
+    content: FlatText | None = None
+    """Text of the answer; None with tool calls."""
+    tool_calls: list[ToolCall] | None = None
+    """Functions the model wants called; None or empty when there are none."""
+    invalid_tool_calls: list[InvalidToolCall] | None = None
+    """Set by this library on messages put together from a stream: calls that must not be executed."""
+    reasoning_content: str | None = None
+    """Reasoning text of thinking models, where the service sends it (undocumented)."""
+
+    @property
+    def text(self) -> str:
+        """The content, with "" for none."""
+        return self.content or ""
+
+    def to_param(self) -> dict[str, Any]:
+        """This message as a request takes it back: what the wire brought, without its nulls."""
+        wire = self.model_dump(mode="json", exclude_unset=True, exclude={"invalid_tool_calls", "reasoning_content"})
+        param = {key: value for key, value in wire.items() if value is not None}
+        return {"role": self.role, "content": self.content, **param}
+
+
+class Choice(Model):
+    """One of the `n` answers."""
+
+    index: IntOrNull = 0
+    """Position among the `n` answers."""
+    message: Message
+    """The answer."""
+    finish_reason: OpenEnum[FinishReason] | None = None
+    """Why the model stopped."""
+    logprobs: Any = None
+    """Undocumented; null in the samples."""
+
+
+class ExtractedFile(Model):
+    """Text that the service read out of a file you sent. Not kept there: keep it to avoid paying again."""
+
+    filename: StrOrNull = ""
+    """Name of the file sent."""
+    text: StrOrNull = ""
+    """Its text."""
+
+
+class GeneratedFile(Model):
+    """A file made by code execution."""
+
+    filename: StrOrNull = ""
+    """Suggested name; never trust it as a path."""
+    mime_type: StrOrNull = ""
+    """Media type."""
+    size_bytes: IntOrNull = 0
+    """Size of the decoded file."""
+    content_base64: StrOrNull = ""
+    """The file, Base64-encoded."""
+
+
+class ChatCompletion(Result):
+    """The answer to a chat completion request."""
+
+    id: StrOrNull = ""
+    """Opaque id."""
+    object: StrOrNull = "chat.completion"
+    """`chat.completion`, or `chat_completion` in some samples; do not dispatch on it."""
+    created: int | None = None
+    """Unix seconds."""
+    model: StrOrNull = ""
+    """The model that answered: the name asked for, or what an alias resolved to."""
+    choices: ListOrNull[Choice] = []
+    """The answers, `n` of them."""
+    usage: Usage | None = None
+    """What is billed; None when not reported."""
+    system_fingerprint: str | None = None
+    """Marks the configuration of the service."""
+    service_tier: str | None = None
+    """`flex` when the flex tier served the call."""
+    extracted_files: list[ExtractedFile] | None = None
+    """Texts of the files sent."""
+    generated_files: list[GeneratedFile] | None = None
+    """Files made by code execution."""
+
+    @property
+    def text(self) -> str:
+        """Text of the first answer, with "" for none."""
+        return self.choices[0].message.text if self.choices else ""
+
+
+class FunctionDelta(Model):
+    """A piece of a tool call's function."""
+
+    name: str | None = None
+    """Name; normally only in the first piece."""
+    arguments: JsonText | None = None
+    """Piece of the arguments' JSON text."""
+
+
+class ToolCallDelta(Model):
+    """A piece of a tool call."""
+
+    index: int | None = None
+    """Which call the piece belongs to; some servers leave it out."""
+    id: str | None = None
+    """Id; normally only in the first piece."""
+    type: str | None = None
+    """`function`, normally only in the first piece."""
+    function: FunctionDelta | None = None
+    """Pieces of name and arguments."""
+
+
+class Delta(Model):
+    """What a chunk adds to one answer."""
+
+    role: str | None = None
+    """`assistant`, normally only in the first chunk."""
+    content: FlatText | None = None
+    """Piece of text."""
+    tool_calls: list[ToolCallDelta] | None = None
+    """Pieces of tool calls."""
+    reasoning_content: str | None = None
+    """Piece of reasoning text, where the service sends it (undocumented)."""
+
+
+class ChunkChoice(Model):
+    """One answer's part of a chunk."""
+
+    index: IntOrNull = 0
+    """Position among the `n` answers."""
+    delta: Delta = Delta()
+    """What is new."""
+    finish_reason: OpenEnum[FinishReason] | None = None
+    """Set on the last chunk of an answer."""
+
+
+class ChatCompletionChunk(Model):
+    """One event of a streamed chat completion."""
+
+    id: StrOrNull = ""
+    """Id of the completion, equal in all chunks."""
+    object: StrOrNull = "chat.completion.chunk"
+    """Always `chat.completion.chunk`."""
+    created: int | None = None
+    """Unix seconds."""
+    model: StrOrNull = ""
+    """The model that answers."""
+    choices: ListOrNull[ChunkChoice] = []
+    """What is new, by answer; empty on the usage chunk."""
+    usage: Usage | None = None
+    """What is billed, on one of the last chunks when asked for with `stream_options`."""
+    system_fingerprint: str | None = None
+    """Marks the configuration of the service."""
+    service_tier: str | None = None
+    """`flex` when the flex tier serves the call."""

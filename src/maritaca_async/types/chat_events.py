@@ -1,0 +1,108 @@
+"""Events of `chat.completions.stream`: what a chunk means, one object for each thing that happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .chat import ChatCompletionChunk, InvalidToolCall, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEvent:
+    """A chunk arrived; the events that it means follow."""
+
+    chunk: ChatCompletionChunk
+    """The chunk as received."""
+    type: Literal["chunk"] = "chunk"
+    """`chunk`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDeltaEvent:
+    """A piece of text arrived."""
+
+    delta: str
+    """The piece."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["content.delta"] = "content.delta"
+    """`content.delta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDeltaEvent:
+    """A piece of reasoning text arrived."""
+
+    delta: str
+    """The piece."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["reasoning.delta"] = "reasoning.delta"
+    """`reasoning.delta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDeltaEvent:
+    """A piece of a tool call arrived."""
+
+    position: int
+    """Which call of the answer, from 0."""
+    id: str
+    """The call's id, as far as known."""
+    name: str
+    """The function's name, as far as known."""
+    arguments_delta: str
+    """The piece of JSON text."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["tool_calls.function.arguments.delta"] = "tool_calls.function.arguments.delta"
+    """`tool_calls.function.arguments.delta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDoneEvent:
+    """An answer's text is complete."""
+
+    content: str
+    """The whole text."""
+    index: int = 0
+    """Which of the `n` answers it is."""
+    type: Literal["content.done"] = "content.done"
+    """`content.done`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDoneEvent:
+    """A tool call is complete and may be executed."""
+
+    tool_call: ToolCall
+    """The call."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["tool_calls.function.arguments.done"] = "tool_calls.function.arguments.done"
+    """`tool_calls.function.arguments.done`."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidToolCallEvent:
+    """A tool call ended in a state in which it must not be executed."""
+
+    tool_call: InvalidToolCall
+    """The call and what is wrong with it."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["tool_calls.invalid"] = "tool_calls.invalid"
+    """`tool_calls.invalid`."""
+
+
+ChatStreamEvent = (
+    ChunkEvent
+    | ContentDeltaEvent
+    | ReasoningDeltaEvent
+    | ToolCallDeltaEvent
+    | ContentDoneEvent
+    | ToolCallDoneEvent
+    | InvalidToolCallEvent
+)
+"""Any event of a chat stream; tell them apart by `type`."""
