@@ -13,10 +13,9 @@ from .._version import __version__
 from ..errors import APIError, APIResponseError, APITimeoutError, RequestInfo
 from .http_info import HttpInfo
 from .log import logger
-from .request import BODY_LIMIT, Secret, first_line, merge_headers, snippet, status_error
+from .request import BODY_LIMIT, Attempt, Secret, first_line, merge_headers, snippet, status_error
 from .retry import RetryBudget, retry_cost, retry_delay
 from .stream import AsyncStream
-from .transport import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,7 +44,11 @@ class Engine:
             "Content-Type": "application/json",
         }
         # A compressed stream would be held back by proxies until a block is full.
-        self._stream_headers = {**self._plain_headers, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        self._stream_headers = {
+            **self._plain_headers,
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+        }
 
     async def call(self, request: Request, parse: Callable[[bytes], T]) -> tuple[T, HttpInfo]:
         """Send a request and parse its answer.
@@ -136,10 +139,18 @@ class _Call:
                 if wait is None or not budget.take(cost):
                     raise
                 paid += cost
-                logger.info("%r: attempt %d failed (%s), next in %.2f s", self._request, self._attempt.number, error, wait)
+                logger.info(
+                    "%r: attempt %d failed (%s), next in %.2f s",
+                    self._request,
+                    self._attempt.number,
+                    error,
+                    wait,
+                )
             else:
                 budget.put_back(paid)
-                logger.debug("%r: attempt %d answered in %.3f s", self._request, self._attempt.number, self._elapsed())
+                logger.debug(
+                    "%r: attempt %d answered in %.3f s", self._request, self._attempt.number, self._elapsed()
+                )
                 return result
             await self._engine.transport.pause(wait)
 
@@ -156,7 +167,9 @@ class _Call:
         return RequestInfo(self._request.method, self._attempt.url, self._attempt.number)
 
     def status_error(self, reply: Reply, body: bytes) -> APIStatusError:
-        return status_error(reply.status, reply.reason, body, self.http_info(reply), self.request_info(), time.time())
+        return status_error(
+            reply.status, reply.reason, body, self.http_info(reply), self.request_info(), time.time()
+        )
 
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self.started
@@ -166,7 +179,9 @@ class _Call:
         waiting = _WAITING[phase]
         tries = f"attempt {self._attempt.number}"
         return APITimeoutError(
-            f"no answer within {limit:g} s ({waiting}, {tries}): see timeout=...", phase=phase, request=self.request_info()
+            f"no answer within {limit:g} s ({waiting}, {tries}): see timeout=...",
+            phase=phase,
+            request=self.request_info(),
         )
 
 
@@ -177,4 +192,3 @@ _WAITING = {
     "idle": "waiting for the next event of the stream",
     "deadline": "waiting for the answer",
 }
-

@@ -55,7 +55,9 @@ class Limits:
         for name in ("max_connections", "max_body_bytes", "max_event_bytes"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigurationError(f"Limits({name}) must be a whole number of at least 1, not {value!r}")
+                raise ConfigurationError(
+                    f"Limits({name}) must be a whole number of at least 1, not {value!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

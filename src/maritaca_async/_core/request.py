@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
 from .. import errors
 from ..errors import APIStatusError, ConfigurationError
@@ -16,6 +16,7 @@ from .retry import parse_retry_after
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..errors import TimeoutPhase
     from .http_info import HttpInfo
     from .options import RetryPolicy, Timeouts
 
@@ -61,6 +62,18 @@ class Request:
     def __repr__(self) -> str:
         size = f", {len(self.body)} bytes" if self.body is not None else ""
         return f"<Request {self.method} {self.path}{size}>"
+
+
+class Attempt:
+    """Where a call stands: how often it was tried, and what it is waiting for."""
+
+    __slots__ = ("fresh", "number", "phase", "url")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.number = 0
+        self.phase: TimeoutPhase = "queue"
+        self.fresh = False  # whether the attempt opened a connection of its own
 
 
 def check_api_key(api_key: str | None) -> Secret:
@@ -131,7 +144,9 @@ def _encode_carefully(body: Mapping[str, Any]) -> bytes:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
 
 
-def status_error(status: int, reason: str, body: bytes, http: HttpInfo, request: errors.RequestInfo, now: float) -> APIStatusError:
+def status_error(
+    status: int, reason: str, body: bytes, http: HttpInfo, request: errors.RequestInfo, now: float
+) -> APIStatusError:
     """The error for an answer with an error status: class by status, details from any documented body shape."""
     text = body[:BODY_LIMIT].decode("utf-8", "replace")
     details = parse_error(text)
@@ -183,10 +198,12 @@ class ErrorDetails:
 
     __slots__ = ("code", "message", "param", "type")
 
-    def __init__(self, message: str = "", code: str | None = None, type: str | None = None, param: str | None = None) -> None:  # noqa: A002 - the wire's own name
+    def __init__(
+        self, message: str = "", code: str | None = None, kind: str | None = None, param: str | None = None
+    ) -> None:
         self.message = message
         self.code = code
-        self.type = type
+        self.type = kind
         self.param = param
 
 
@@ -218,14 +235,18 @@ def _validation_details(items: list[Any]) -> ErrorDetails:
         return ErrorDetails("; ".join(map(str, items)))
     places = [".".join(map(str, item["loc"])) if isinstance(item.get("loc"), list) else "" for item in found]
     lines = [f"{place}: {item.get('msg', '')}".strip(": ") for place, item in zip(places, found, strict=True)]
-    return ErrorDetails("; ".join(lines), type=_text(found[0].get("type")), param=places[0].removeprefix("body.") or None)
+    return ErrorDetails(
+        "; ".join(lines), kind=_text(found[0].get("type")), param=places[0].removeprefix("body.") or None
+    )
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-_EXHAUSTED = re.compile(r"insufficient[_ ](quota|balance|credit|funds)|quota[_ ]exceeded|billing|saldo|cr[eé]dito", re.I)
+_EXHAUSTED = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|quota[_ ]exceeded|billing|saldo|cr[eé]dito", re.IGNORECASE
+)
 
 
 def _is_exhausted(details: ErrorDetails) -> bool:
@@ -239,10 +260,13 @@ def merge_headers(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str
     return {**{name: value for name, value in base.items() if name.lower() not in replaced}, **extra}
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, without the pages that pydantic adds."""
-    lines = str(error).splitlines()
-    return " ".join(line.strip() for line in lines[1:3]) if len(lines) > 1 else "".join(lines)
+def first_line(error: ValueError) -> str:
+    """What an error says, without the pages and links that pydantic adds."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg']}" if place else first["msg"]
+    return str(error)
 
 
 def snippet(body: bytes | str) -> str:

@@ -71,7 +71,9 @@ def retry_delay(
             return None
     else:
         first, most = (
-            (policy.rate_limit_delay, policy.rate_limit_max_delay) if limited else (policy.delay, policy.max_delay)
+            (policy.rate_limit_delay, policy.rate_limit_max_delay)
+            if limited
+            else (policy.delay, policy.max_delay)
         )
         # The exponent is capped because a float overflows long after the wait has reached its maximum.
         wait = chance * min(most, first * policy.multiplier ** min(retries, 64))

@@ -42,8 +42,9 @@ class SSEDecoder:
         """Take the next bytes and return the events they complete.
 
         Raises:
-            APIResponseError: a single event is larger than the limit.
+            APIResponseError: the event under way is larger than the limit.
         """
+        self._check_size()
         if self._after_cr and chunk:
             # The CR that ended the last read already ended its line; a LF here belongs to it.
             self._after_cr = False
@@ -70,7 +71,12 @@ class SSEDecoder:
         return events
 
     def finish(self) -> list[ServerSentEvent]:
-        """Return the event that was under way when the body ended, if it had data."""
+        """Return the event that was under way when the body ended, if it had data.
+
+        Raises:
+            APIResponseError: it is larger than the limit.
+        """
+        self._check_size()
         lines = [b"".join(self._line).removeprefix(_BOM if self._at_start else b""), b""]
         self._line = []
         return self._take(lines)
@@ -78,10 +84,10 @@ class SSEDecoder:
     def _hold(self, piece: bytes) -> None:
         if piece:
             self._line.append(piece)
-            self._grow(len(piece))
+            self._size += len(piece)
 
-    def _grow(self, size: int) -> None:
-        self._size += size
+    def _check_size(self) -> None:
+        # Before a read is taken rather than while it is: the events it completes are not lost that way.
         if self._size > self._max_bytes:
             raise APIResponseError(
                 f"an event of the stream is larger than {self._max_bytes} bytes; raise Limits(max_event_bytes)"
@@ -93,14 +99,16 @@ class SSEDecoder:
         for line in lines:
             if not line:
                 if data:
-                    events.append(ServerSentEvent(self._name, data[0] if len(data) == 1 else b"\n".join(data)))
+                    events.append(
+                        ServerSentEvent(self._name, data[0] if len(data) == 1 else b"\n".join(data))
+                    )
                     data.clear()
                 self._name = ""
                 self._size = 0
             elif line.startswith(b"data:"):
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
                 if len(data) > 1:
-                    self._grow(len(line))
+                    self._size += len(line)
             elif line.startswith(b"event:"):
                 self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
             elif line == b"data":

@@ -6,6 +6,7 @@ import asyncio
 import math
 import weakref
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from ..errors import (
@@ -20,7 +21,7 @@ from ..errors import (
     TimeoutPhase,
 )
 from .request import parse_error, snippet
-from .sse import SSEDecoder, ServerSentEvent
+from .sse import ServerSentEvent, SSEDecoder
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,20 +31,19 @@ if TYPE_CHECKING:
     from .transport import Reply
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 _HEAD = 4096
 
 
-class Decoder(Protocol[T_co]):
+class Decoder(Protocol[T]):
     """Turns the events of one stream into items, and knows when it is complete. Pure."""
 
     done: bool
     """Whether the end marker has arrived: nothing after it counts."""
 
-    def decode(self, event: ServerSentEvent) -> T_co | None:
+    def decode(self, event: ServerSentEvent) -> T | None:
         """The item an event stands for, None for the end marker."""
 
-    def whole(self, body: bytes) -> list[T_co]:
+    def whole(self, body: bytes) -> list[T]:
         """The items of an answer that came as one JSON document although a stream was asked for."""
 
     def may_end(self) -> bool:
@@ -83,6 +83,7 @@ class AsyncStream(Generic[T]):
         self._head: bytes | None = b""
         self._reading = False
         self._ended = False
+        self._closed = False
         self._idle = math.inf if timeouts.idle is None else timeouts.idle
         self._deadline = math.inf if timeouts.deadline is None else started + timeouts.deadline
         self._due: float | None = None
@@ -114,6 +115,7 @@ class AsyncStream(Generic[T]):
 
     def close(self) -> None:
         """What `aclose` does, for callers already in the stream's event loop."""
+        self._closed = True
         if not self._ended:
             self._end()
             self._reply.close()
@@ -177,7 +179,10 @@ class AsyncStream(Generic[T]):
             self._arm()
             await self._read_items()
         except APIConnectionError as error:
-            raise self._interruption(error) from error.__cause__
+            self._end()
+            # Nothing that happens to the connection matters once the answer is complete.
+            if self._closed or not self._decoder.may_end():
+                raise self._interruption(error) from error.__cause__
         except APIError as error:
             self._describe(error)
             raise
@@ -193,9 +198,20 @@ class AsyncStream(Generic[T]):
             data = await self._reply.read_some()
             if self._head is not None:
                 self._head = (self._head + data)[:_HEAD]
-            self._decode(self._sse.feed(data) if data else self._sse.finish())
-            if not data and not self._ended:
-                self._finish_without_marker()
+            if data:
+                self._decode(self._sse.feed(data))
+            else:
+                self._decode_rest()
+
+    def _decode_rest(self) -> None:
+        with suppress(APIResponseError):  # an event that was cut off is no event
+            for event in self._sse.finish():
+                if (item := self._decoder.decode(event)) is not None:
+                    self._items.append(item)
+                    self._head = None
+        self._end()
+        if not self._decoder.may_end():
+            self._fail(self._premature_end())
 
     def _decode(self, events: list[ServerSentEvent]) -> None:
         decoder, items = self._decoder, self._items
@@ -215,16 +231,14 @@ class AsyncStream(Generic[T]):
         if items:
             self._head = None
 
-    def _finish_without_marker(self) -> None:
-        self._end()
-        if self._decoder.may_end():
-            return
+    def _premature_end(self) -> APIError:
         if self._head is None:
-            self._fail(StreamInterruptedError("the stream ended before the answer was complete"))
-        elif message := parse_error(self._head.decode("utf-8", "replace")).message:
-            self._fail(APIStreamError(f"the server answered a stream with an error: {message}"))
-        else:
-            raise APIConnectionError(f"the stream ended before its first event: {snippet(self._head) or 'no data'}")
+            return StreamInterruptedError("the stream ended before the answer was complete")
+        if message := parse_error(self._head.decode("utf-8", "replace")).message:
+            return APIStreamError(f"the server answered a stream with an error: {message}")
+        return APIConnectionError(
+            f"the stream ended before its first event: {snippet(self._head) or 'no data'}"
+        )
 
     def _fail(self, error: APIError) -> None:
         """Raise an error, but not before the items that arrived ahead of it were handed out."""
@@ -234,15 +248,14 @@ class AsyncStream(Generic[T]):
         self._failure = error
 
     def _interruption(self, error: APIConnectionError) -> APIError:
-        closed_meanwhile = self._ended and self._expired is None
-        self._end()
-        if self._expired is not None:
-            limit = "deadline" if self._expired == "deadline" else "idle limit"
-            wrapped: APIError = APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
-        elif isinstance(error, StreamInterruptedError):
+        if isinstance(error, StreamInterruptedError):
             return error
-        elif closed_meanwhile:
+        wrapped: APIError
+        if self._closed:
             wrapped = StreamInterruptedError("the stream was closed while it was being read")
+        elif self._expired is not None:
+            limit = "deadline" if self._expired == "deadline" else "idle limit"
+            wrapped = APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
         else:
             wrapped = StreamInterruptedError(f"the stream broke off: {error}")
         self._describe(wrapped)

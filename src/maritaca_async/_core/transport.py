@@ -10,40 +10,28 @@ import asyncio
 import io
 import os
 import socket
-import threading
 import weakref
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from ..errors import APIConnectionError, APIResponseError, APITimeoutError, ConfigurationError, TimeoutPhase
+from ..errors import APIConnectionError, APIResponseError, APITimeoutError, ConfigurationError
 from .log import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from .options import Limits
-    from .request import Request
+    from .request import Attempt, Request
 
 _KEEPALIVE_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
 _HEADER_LIMIT: Final = 256 * 1024
 _LARGE_BODY: Final = 256 * 1024
 _LINGER: Final = 1.0
 _CLOSED: Final = "the client is closed: make a new one, or close it after its last call"
-
-
-class Attempt:
-    """Where a call stands: how often it was tried, and what it is waiting for."""
-
-    __slots__ = ("fresh", "number", "phase", "url")
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.number = 0
-        self.phase: TimeoutPhase = "queue"
-        self.fresh = False  # whether the attempt opened a connection of its own
 
 
 _current: ContextVar[Attempt] = ContextVar("maritaca_async_attempt")
@@ -78,6 +66,9 @@ class Reply:
         except (aiohttp.ClientError, OSError) as error:
             self.close()
             raise _translate(error) from _bare(error)
+        except BaseException:
+            self.close()
+            raise
         if not data:
             self._home.release(self)
         return data
@@ -90,17 +81,16 @@ class Reply:
             APIResponseError: the body is larger than `limit` bytes.
         """
         parts: list[bytes] = []
-        size = 0
-        try:
-            while data := await self.read_some():
-                parts.append(data)
-                size += len(data)
-                if size > limit:
-                    raise APIResponseError(f"the answer is larger than {limit} bytes: raise Limits(max_body_bytes)")
-        except BaseException:
-            self.close()
-            raise
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        left = limit
+        while data := await self.read_some():
+            parts.append(data)
+            left -= len(data)
+            if left < 0:
+                self.close()
+                raise APIResponseError(
+                    f"the answer is larger than {limit} bytes: raise Limits(max_body_bytes)"
+                )
+        return b"".join(parts)
 
     def close(self) -> None:
         """Drop the connection, from any task of its loop and as often as one likes; wakes a waiting read."""
@@ -132,17 +122,28 @@ class Reply:
             loop.call_soon_threadsafe(self.close)
 
 
-class _LoopSession:
-    """What one event loop holds: the session, its free places, and the answers being read."""
+class _Connector(aiohttp.TCPConnector):
+    """A connector without a destructor: in a forked child that would unhook the parent's sockets."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __del__(self) -> None:
+        pass
+
+
+class _LoopSession:
+    """What one event loop holds: the session, its free places, and the answers being read.
+
+    Stays referenced from `_live` until it is closed, so that garbage collection never meets it open.
+    """
+
+    def __init__(self, limits: Limits, siblings: dict[asyncio.AbstractEventLoop, _LoopSession]) -> None:
         self.loop = asyncio.get_running_loop()
         self.open: set[Reply] = set()
         self.sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.closing = asyncio.Event()
+        self._siblings = siblings
         self._places = asyncio.Semaphore(limits.max_connections)
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=0,  # our own places queue in order and know why they wait
                 keepalive_timeout=limits.keepalive,
                 ttl_dns_cache=60,
@@ -157,15 +158,14 @@ class _LoopSession:
 
     async def arm(self) -> None:
         """Have the loop close the session when it shuts down its asynchronous generators."""
+        _live.add(self)
         await anext(self._guard)
 
     async def _close_with_the_loop(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            self.closing.set()
-            for reply in list(self.open):
-                reply.close()
+            self._leave()
             await self.session.close()
 
     async def aclose(self) -> None:
@@ -186,16 +186,42 @@ class _LoopSession:
             self.open.discard(reply)
         self._places.release()
 
-    def forget(self) -> None:
-        """Let go of everything after the loop was closed under it: no I/O, no warning."""
+    def retire(self) -> None:
+        """Close from any thread; if the loop is closed already, let go without I/O and without a warning."""
+        if not self.loop.is_closed():
+            with suppress(RuntimeError):  # the loop was closed in between
+                self.loop.call_soon_threadsafe(self._close_soon)
+                return
+        self._leave()
+        self._drop()
+
+    def _close_soon(self) -> None:
+        task = self.loop.create_task(self.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    def _leave(self) -> None:
+        self.closing.set()
         for reply in list(self.open):
             reply.close()
-        connector = self.session.connector
+        self._siblings.pop(self.loop, None)
+        _live.discard(self)
+
+    def leave_to_parent(self) -> None:
+        """After a fork, in the child: never touch the parent's connections again."""
+        self._siblings.clear()
+        # Closes the child's descriptors only; without it, a later clean-up would say goodbye on the
+        # parent's TLS sessions or take its sockets out of the poll set that both share.
+        self._drop()
+
+    def _drop(self) -> None:
         self.session.detach()
-        if connector is not None:
-            # With its loop closed the connector only drops what it holds; one step completes that.
-            closing = connector.close()
-            next(closing.__await__(), None)
+        for made in list(self.sockets):
+            made.close()
+
+
+_live: set[_LoopSession] = set()
+_closing: set[asyncio.Task[None]] = set()
 
 
 class Transport:
@@ -205,8 +231,7 @@ class Transport:
         self.limits = limits
         self.closed = False
         self._sessions: dict[asyncio.AbstractEventLoop, _LoopSession] = {}
-        self._lock = threading.Lock()
-        _transports.add(self)
+        weakref.finalize(self, _retire_all, self._sessions)
 
     async def send(self, request: Request, attempt: Attempt, headers: Mapping[str, str]) -> Reply:
         """Wait for a place, send, and return once the headers of the answer have arrived.
@@ -243,67 +268,35 @@ class Transport:
     async def aclose(self) -> None:
         """Close the session of the running loop now, and have other loops close theirs."""
         self.closed = True
-        with self._lock:
-            sessions, self._sessions = self._sessions, {}
-        running = asyncio.get_running_loop()
-        for loop, home in sessions.items():
-            if loop is running:
-                await home.aclose()
-            elif loop.is_closed():
-                home.forget()
-            else:
-                loop.call_soon_threadsafe(_close_soon, home)
-
-    def __del__(self) -> None:
-        # A live loop finalizes its session itself; only closed loops leave that to us.
-        for loop, home in self._sessions.items():
-            if loop.is_closed():
-                home.forget()
+        running = self._sessions.get(asyncio.get_running_loop())
+        if running is not None:
+            await running.aclose()
+        _retire_all(self._sessions)
 
     async def _enter_loop(self) -> _LoopSession:
         if self.closed:
             raise ConfigurationError(_CLOSED)
-        home = _LoopSession(self.limits)
-        with self._lock:
-            for loop in [loop for loop in self._sessions if loop.is_closed()]:
-                self._sessions.pop(loop).forget()
-            self._sessions[home.loop] = home
+        for loop, left in list(self._sessions.items()):
+            if loop.is_closed():
+                left.retire()
+        home = _LoopSession(self.limits, self._sessions)
+        self._sessions[home.loop] = home
         await home.arm()
         return home
 
-    def leave_to_parent(self) -> None:
-        """After a fork, in the child: never touch the parent's connections again."""
-        self._lock = threading.Lock()
-        for home in self._sessions.values():
-            home.session.detach()
-            for inherited in list(home.sockets):
-                # Closes the child's descriptor only; without it, a later clean-up would say goodbye on
-                # the parent's TLS session or take its socket out of the poll set that both share.
-                inherited.close()
-            _inherited.append(home)
-        self._sessions = {}
 
-
-_transports: weakref.WeakSet[Transport] = weakref.WeakSet()
-_inherited: list[_LoopSession] = []
+def _retire_all(sessions: dict[asyncio.AbstractEventLoop, _LoopSession]) -> None:
+    for home in list(sessions.values()):
+        home.retire()
 
 
 def _after_fork_in_child() -> None:
-    for transport in list(_transports):
-        transport.leave_to_parent()
+    for home in list(_live):
+        home.leave_to_parent()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _close_soon(home: _LoopSession) -> None:
-    task = home.loop.create_task(home.aclose())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()
 
 
 async def _exchange(
@@ -403,9 +396,10 @@ _TRANSLATIONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 def _translate(error: BaseException) -> APIConnectionError:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return APITimeoutError("no connection within the connect timeout", phase="connect")
-    said = next((text for kind, text in _TRANSLATIONS if isinstance(error, kind)), "the request could not be sent")
+    said = next(
+        (text for kind, text in _TRANSLATIONS if isinstance(error, kind)), "the request could not be sent"
+    )
     translated = APIConnectionError(f"{said}: {error}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         translated.retryable = False
     return translated
-

@@ -43,7 +43,7 @@ class _LoopThread:
 
     def stop(self) -> None:
         if self.usable:
-            self.portal.start_task_soon(self.portal.stop, True)  # noqa: FBT003 - positional in anyio
+            self.portal.start_task_soon(self.portal.stop, True)
             self.thread.join(_GOODBYE)
 
     def _serve(self) -> None:
@@ -110,7 +110,7 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
             "itself: use AsyncMaritaca in code that runs there"
         )
     finished = threading.Event()
-    future = home.portal.start_task_soon(_signal_end, finished, function, args)
+    future: Future[T] = home.portal.start_task_soon(_signal_end, finished, function, args)
     try:
         return _result(future, home)
     except BaseException:
@@ -120,7 +120,9 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
         raise
 
 
-async def _signal_end(finished: threading.Event, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+async def _signal_end(
+    finished: threading.Event, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]
+) -> T:
     try:
         return await function(*args)
     finally:
@@ -135,7 +137,9 @@ def _result(future: Future[T], home: _LoopThread) -> T:
             if future.done():
                 raise
             if not home.thread.is_alive():
-                raise MaritacaError("the event loop of the blocking client was stopped by other code") from None
+                raise MaritacaError(
+                    "the event loop of the blocking client was stopped by other code"
+                ) from None
 
 
 def _refuse_gevent() -> None:

@@ -50,7 +50,7 @@ class AsyncResource:
             ConfigurationError: an unknown parameter, a bad option, or a value that JSON cannot hold.
         """
         if unknown := params.keys() - known:
-            raise _unknown(sorted(unknown)[0], known)
+            raise _unknown(min(unknown), known)
         options = {name: params[name] for name in _OPTIONS if name in params}
         defaults = self._defaults
         timeouts = defaults.stream if stream else defaults.plain
@@ -86,9 +86,13 @@ def _extra_headers(options: Mapping[str, Any]) -> Mapping[str, str] | None:
     headers = _mapping(options, "extra_headers")
     for name, value in headers.items():
         if name.lower() == "authorization":
-            raise ConfigurationError("extra_headers cannot replace Authorization: make a client with another api_key")
+            raise ConfigurationError(
+                "extra_headers cannot replace Authorization: make a client with another api_key"
+            )
         if not isinstance(value, str) or any(char in f"{name}{value}" for char in "\r\n\0"):
-            raise ConfigurationError(f"extra_headers: the value of {name!r} must be a string without line breaks")
+            raise ConfigurationError(
+                f"extra_headers: the value of {name!r} must be a string without line breaks"
+            )
     return headers or None
 
 

@@ -57,7 +57,9 @@ class OpenCall:
         name = piece.function.name if piece.function is not None else None
         if not name or not self.name or piece.id:
             return False
-        return name != self.name or (bool(piece.function and piece.function.arguments) and _is_object(self.arguments))
+        return name != self.name or (
+            bool(piece.function and piece.function.arguments) and _is_object(self.arguments)
+        )
 
 
 class ChoiceState:
@@ -100,13 +102,15 @@ class ChoiceState:
                 invalid.append(InvalidToolCall(id=call.id, function=function, error=problem))
             else:
                 valid.append(ToolCall(id=call.id, function=function))
-        found = {
-            "tool_calls": valid,
-            "invalid_tool_calls": invalid,
-            "reasoning_content": "".join(self.reasoning),
-        }
-        content = "".join(self.text) if self.text or not self.calls else None
-        return Message(content=content, **{name: value for name, value in found.items() if value})
+        message = Message(content="".join(self.text) if self.text or not self.calls else None)
+        # Only what there is: absent fields stay absent when the message is sent back.
+        if valid:
+            message.tool_calls = valid
+        if invalid:
+            message.invalid_tool_calls = invalid
+        if self.reasoning:
+            message.reasoning_content = "".join(self.reasoning)
+        return message
 
     def _problem(self, call: OpenCall, *, complete: bool) -> str:
         if not complete:
@@ -170,7 +174,9 @@ class ChatAccumulator:
         """The completion so far, in the shape of a plain answer."""
         first, ended = self._first, self.complete
         envelope = (
-            {name: getattr(first, name) for name in ("id", "created", "model", "system_fingerprint")} if first else {}
+            {name: getattr(first, name) for name in ("id", "created", "model", "system_fingerprint")}
+            if first
+            else {}
         )
         choices = [
             Choice(index=state.index, message=state.message(ended=ended), finish_reason=state.finish_reason)

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 _DONE = b"[DONE]"
 _TRANSIENT = frozenset(
-    {"server_error", "internal_error", "internal_server_error", "overloaded", "rate_limit_exceeded", "429", "500", "503"}
+    {
+        "server_error",
+        "internal_error",
+        "internal_server_error",
+        "overloaded",
+        "rate_limit_exceeded",
+        "429",
+        "500",
+        "503",
+    }
 )
 
 
@@ -62,7 +71,9 @@ class ChatDecoder:
         details = parse_error(body.decode("utf-8", "replace"))
         if details.message:
             raise APIStreamError(
-                f"the server answered a stream with an error: {details.message}", code=details.code, type=details.type
+                f"the server answered a stream with an error: {details.message}",
+                code=details.code,
+                type=details.type,
             )
         completion = parse_completion(body)
         chunk = _as_chunk(completion)

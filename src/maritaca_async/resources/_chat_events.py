@@ -57,7 +57,9 @@ class ChatEvents:
             if message.text:
                 self._queue.append(ContentDoneEvent(message.text, state.index))
             self._queue.extend(ToolCallDoneEvent(call, state.index) for call in message.tool_calls or ())
-            self._queue.extend(InvalidToolCallEvent(call, state.index) for call in message.invalid_tool_calls or ())
+            self._queue.extend(
+                InvalidToolCallEvent(call, state.index) for call in message.invalid_tool_calls or ()
+            )
 
     def _add_choice(self, choice: ChunkChoice) -> None:
         delta, index = choice.delta, choice.index

@@ -69,10 +69,14 @@ def _message(place: int, message: Any) -> Any:
     if isinstance(message, Message):
         return message.to_param()
     if not isinstance(message, Mapping):
-        raise ConfigurationError(f"messages[{place}] must be a mapping with role and content, not {message!r:.80}")
+        raise ConfigurationError(
+            f"messages[{place}] must be a mapping with role and content, not {message!r:.80}"
+        )
     role = message.get("role")
     if role not in _ROLES:
-        raise ConfigurationError(f"messages[{place}]: role must be one of {', '.join(sorted(_ROLES))}, not {role!r}")
+        raise ConfigurationError(
+            f"messages[{place}]: role must be one of {', '.join(sorted(_ROLES))}, not {role!r}"
+        )
     if "content" not in message and "tool_calls" not in message:
         raise ConfigurationError(f"messages[{place}] has no content")
     return message if isinstance(message, dict) else dict(message)

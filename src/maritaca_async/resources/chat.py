@@ -195,7 +195,9 @@ class AsyncChatCompletionStream:
 
     def _opened(self) -> AsyncStream[ChatCompletionChunk]:
         if self._chunks is None:
-            raise ConfigurationError("the stream is not open: use `async with client.chat.completions.stream(...)`")
+            raise ConfigurationError(
+                "the stream is not open: use `async with client.chat.completions.stream(...)`"
+            )
         return self._chunks
 
 

@@ -6,9 +6,9 @@ import argparse
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from . import Sandbox, SandboxOptions
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with Sandbox(options, host=host, port=port) as sandbox:
-            print(sandbox.base_url, flush=True)
+            print(sandbox.base_url, flush=True)  # noqa: T201  the address is the output
             stop.wait()
     except OSError as error:
         parser.exit(1, f"{parser.prog}: cannot listen on {host}:{port}: {error.strerror}\n")

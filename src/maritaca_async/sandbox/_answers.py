@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ._prompt import excerpt, plain
 
@@ -35,59 +35,58 @@ JOKE: Final = (
 )
 """A joke: the question and its answer."""
 
-# Patterns are matched against prompts without accents and in lower case; the first one wins.
+# Names and patterns are matched against prompts without accents and in lower case.
+_DEFINITIONS: Final = {
+    "python": (
+        "Python é uma linguagem de programação de alto nível, conhecida pela sintaxe clara. "
+        "É muito usada em ciência de dados, automação, servidores web e inteligência artificial."
+    ),
+    "javascript": (
+        "JavaScript é a linguagem de programação da web: roda em todos os navegadores e, com o "
+        "Node.js, também em servidores. É dinâmica, orientada a eventos e muito popular."
+    ),
+    "rust": (
+        "Rust é uma linguagem de programação de sistemas que garante segurança de memória sem "
+        "coletor de lixo. É usada onde desempenho e confiabilidade andam juntos."
+    ),
+    "ia|ai|inteligencia artificial": (
+        "IA, ou inteligência artificial, é a área da computação que cria sistemas capazes de "
+        "realizar tarefas que costumam exigir inteligência humana."
+    ),
+    "ml|machine learning|aprendizado de maquina": (
+        "ML, ou aprendizado de máquina, é o ramo da IA em que os programas aprendem padrões a "
+        "partir de dados, em vez de seguirem regras escritas à mão."
+    ),
+    "dl|deep learning|aprendizado profundo": (
+        "DL, ou aprendizado profundo, é o ramo do aprendizado de máquina que usa redes neurais "
+        "com muitas camadas para reconhecer imagens, sons e textos."
+    ),
+    "langchain": (
+        "LangChain é uma biblioteca para construir aplicações com modelos de linguagem, ligando "
+        "modelos, ferramentas e dados em cadeias e agentes."
+    ),
+}
+_ANSWERS: Final = (
+    (r"capital d[oe] (brasil|brazil)|capital of brazil", "A capital do Brasil é Brasília."),
+    (r"capital da franca|capital of france", "A capital da França é Paris."),
+    (r"capital de portugal|capital of portugal", "A capital de Portugal é Lisboa."),
+    (
+        r"quem e voce|who are you|o que e a maritaca",
+        "Sou a sandbox local da Maritaca AI: respondo como a API responde, mas sem um modelo por trás.",
+    ),
+    (r"haikus?|haicais?", _HAIKUS),
+    (r"poemas?|poem|versos?", _POEM),
+    (r"historia|story|conto", _STORY),
+    (r"piada|joke", " ".join(JOKE)),
+    (r"ola|oi|hello|hi|hey|bom dia|boa tarde|boa noite", "Olá! Como posso ajudar você hoje?"),
+    (r"como vai|tudo bem|how are you", "Tudo bem, obrigada! E com você?"),
+    (r"obrigad[oa]|thanks?", "De nada! Se precisar de mais alguma coisa, é só chamar."),
+)
 _KNOWN: Final = tuple(
-    (re.compile(pattern), answer)
-    for pattern, answer in (
-        (r"\bcapital d[oe] (brasil|brazil)\b|\bcapital of brazil\b", "A capital do Brasil é Brasília."),
-        (r"\bcapital da franca\b|\bcapital of france\b", "A capital da França é Paris."),
-        (r"\bcapital de portugal\b|\bcapital of portugal\b", "A capital de Portugal é Lisboa."),
-        (
-            r"\b(o que e|what is) (o )?python\b",
-            "Python é uma linguagem de programação de alto nível, conhecida pela sintaxe clara. "
-            "É muito usada em ciência de dados, automação, servidores web e inteligência artificial.",
-        ),
-        (
-            r"\b(o que e|what is) (o )?javascript\b",
-            "JavaScript é a linguagem de programação da web: roda em todos os navegadores e, com o "
-            "Node.js, também em servidores. É dinâmica, orientada a eventos e muito popular.",
-        ),
-        (
-            r"\b(o que e|what is) (o )?rust\b",
-            "Rust é uma linguagem de programação de sistemas que garante segurança de memória sem "
-            "coletor de lixo. É usada onde desempenho e confiabilidade andam juntos.",
-        ),
-        (
-            r"\b(o que e|what is) (a )?(ia|ai|inteligencia artificial)\b",
-            "IA, ou inteligência artificial, é a área da computação que cria sistemas capazes de "
-            "realizar tarefas que costumam exigir inteligência humana.",
-        ),
-        (
-            r"\b(o que e|what is) (o )?(ml|machine learning|aprendizado de maquina)\b",
-            "ML, ou aprendizado de máquina, é o ramo da IA em que os programas aprendem padrões a "
-            "partir de dados, em vez de seguirem regras escritas à mão.",
-        ),
-        (
-            r"\b(o que e|what is) (o )?(dl|deep learning|aprendizado profundo)\b",
-            "DL, ou aprendizado profundo, é o ramo do aprendizado de máquina que usa redes neurais "
-            "com muitas camadas para reconhecer imagens, sons e textos.",
-        ),
-        (
-            r"\b(o que e|what is) (o )?langchain\b",
-            "LangChain é uma biblioteca para construir aplicações com modelos de linguagem, ligando "
-            "modelos, ferramentas e dados em cadeias e agentes.",
-        ),
-        (
-            r"\bmaritaca\b.*\?|\bquem e voce\b|\bwho are you\b",
-            "Sou a sandbox local da Maritaca AI: respondo como a API responde, mas sem um modelo por trás.",
-        ),
-        (r"\bhaiku|\bhaicai", _HAIKUS),
-        (r"\bpoema\b|\bpoem\b|\bverso", _POEM),
-        (r"\bhistoria\b|\bstory\b|\bconto\b", _STORY),
-        (r"\bpiada\b|\bjoke\b", " ".join(JOKE)),
-        (r"^\s*(ola|oi|hello|hi|hey|bom dia|boa tarde|boa noite)\b", "Olá! Como posso ajudar você hoje?"),
-        (r"\b(como vai|tudo bem|how are you)\b", "Tudo bem, obrigada! E com você?"),
-        (r"\bobrigad[oa]\b|\bthank", "De nada! Se precisar de mais alguma coisa, é só chamar."),
+    (re.compile(rf"\b(?:{pattern})\b"), text)
+    for pattern, text in (
+        *((rf"(?:o que e|what is) (?:o |a )?(?:{name})", text) for name, text in _DEFINITIONS.items()),
+        *_ANSWERS,
     )
 )
 
@@ -100,7 +99,7 @@ _SUM: Final = re.compile(r"(-?\d{1,9})\s*(\+|-|\*|x|vezes|mais|menos|times|plus|
 _OPERATORS: Final[dict[str, tuple[str, Callable[[int, int], int]]]] = {
     **dict.fromkeys(("+", "mais", "plus"), ("+", operator.add)),
     **dict.fromkeys(("-", "menos", "minus"), ("-", operator.sub)),
-    **dict.fromkeys(("*", "x", "vezes", "times"), ("×", operator.mul)),
+    **dict.fromkeys(("*", "x", "vezes", "times"), ("x", operator.mul)),
 }
 
 

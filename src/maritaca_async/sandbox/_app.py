@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -34,8 +34,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build_app(state: State) -> web.Application:
     """Return the application that serves the API from this state."""
     service = _Service(state)
-    # Base64 is a third larger than the files it carries.
-    app = web.Application(middlewares=[service.record], client_max_size=MAX_TOTAL_BYTES * 4 // 3 + 2**20)
+    # Base64 is a third larger than the files it carries; the limit on those has its own error.
+    app = web.Application(middlewares=[service.record], client_max_size=MAX_TOTAL_BYTES * 3 // 2)
     for prefix in PREFIXES:
         app.router.add_post(f"{prefix}/chat/completions", service.chat)
         app.router.add_get(f"{prefix}/models", service.models)

@@ -51,7 +51,7 @@ _KINDS: Final = (
     _kind("titulo title", "quoted", "names", default="Um título de exemplo"),
     _kind("expressao expression codigo code query consulta busca search", "quoted"),
 )
-_ANSWERS: Final = frozenset("resposta answer resumo summary explicacao explanation".split())
+_ANSWERS: Final = frozenset({"resposta", "answer", "resumo", "summary", "explicacao", "explanation"})
 _NUMBERS: Final = {
     "idade": 30,
     "age": 30,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Final, Literal, TypeAlias, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ._request import ChatRequest, Message, TextPart, UserMessage
 
@@ -15,8 +15,8 @@ StringClue: TypeAlias = Literal["quoted", "people", "places", "names"]
 """The kinds of strings that a prompt offers."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_NUMBER: Final = re.compile(r"(?<![\w.,)])-?\d+(?:[.,]\d+)?(?!\w)|(?<=[-+*/x×^(])\d+(?:[.,]\d+)?")
-_QUOTED: Final = re.compile(r"(?<!\w)['\"“‘«`]([^'\"“”‘’«»`]+)['\"”’»`](?!\w)")
+_NUMBER: Final = re.compile(r"(?<![\w.,)])-?\d+(?:[.,]\d+)?(?!\w)|(?<=[-+*/x\u00d7^(])\d+(?:[.,]\d+)?")
+_QUOTED: Final = re.compile(r"(?<!\w)['\"\u201c\u2018«`]([^'\"\u2018-\u201d«»`]+)['\"\u201d\u2019»`](?!\w)")
 _CAPITALISED: Final = r"[A-ZÀ-Ý][\w'-]*(?:\s+(?:(?:d[aeo]s?|of|the)\s+)?[A-ZÀ-Ý][\w'-]*)*(?:,\s*[A-Z]{2}\b)?"
 _PLACE: Final = re.compile(rf"\b(?:em|in|no|na|at|para|de|do|da|for|from)\s+({_CAPITALISED})")
 _QUESTION: Final = (

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  it ends as a reply, not as an error
     """A request that is answered with an error status."""
 
     def __init__(self, status: int, detail: object, *, headers: Mapping[str, str] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from ._answers import answer
 from ._content import json_for, some_json
@@ -15,9 +15,10 @@ from ._tokens import count_tokens, split_tokens
 from ._tools import Call, tool_results, wanted_calls
 
 if TYPE_CHECKING:
-    from ._files import Attachment
-    from maritaca_async.catalogue import ModelInfo
     from collections.abc import Callable, Sequence
+
+    from ..catalogue import ModelInfo
+    from ._files import Attachment
 
 FINGERPRINT: Final = "fp_sandbox"
 _DATA_OCEAN_GB: Final = 0.000161

@@ -11,11 +11,12 @@ Schema: TypeAlias = dict[str, Any]
 Suggest: TypeAlias = Callable[[str, Schema], Any]
 """Gives a value for a property name and its schema, or None for "no idea"."""
 
-_REJECTED: Final = frozenset(
-    "format pattern minLength maxLength multipleOf minimum maximum contains uniqueItems "
-    "unevaluatedItems minItems maxItems propertyNames patternProperties unevaluatedProperties "
-    "minProperties maxProperties allOf exclusiveMinimum exclusiveMaximum".split()
-)
+_REJECTED_KEYWORDS: Final = """
+    format pattern minLength maxLength multipleOf minimum maximum contains uniqueItems
+    unevaluatedItems minItems maxItems propertyNames patternProperties unevaluatedProperties
+    minProperties maxProperties allOf exclusiveMinimum exclusiveMaximum
+"""
+_REJECTED: Final = frozenset(_REJECTED_KEYWORDS.split())
 _MAX_PROPERTIES: Final = 100
 _MAX_NESTING: Final = 5
 _MAX_ENUM_VALUES: Final = 500

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Final, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
@@ -16,8 +16,8 @@ from ._options import SandboxOptions
 from ._state import RecordedRequest, State
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from collections.abc import Mapping
+    from types import TracebackType
 
 # What the last requests get to notice the end before they are cancelled.
 _GRACE: Final = 0.02

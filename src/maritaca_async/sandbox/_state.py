@@ -6,15 +6,16 @@ import itertools
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from ._replies import new_call_ids
 from ._tokens import PrefixMemory
 
 if TYPE_CHECKING:
-    from ._options import SandboxOptions
-    from ._faults import Fault
     from collections.abc import Mapping
+
+    from ._faults import Fault
+    from ._options import SandboxOptions
 
 _MINUTE: Final = 60.0
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from ._wire import DONE, PING, event, to_json
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._state import RecordedRequest
-    from ._faults import Fault
     from collections.abc import Iterable
+
+    from ._faults import Fault
+    from ._state import RecordedRequest
 
 # SO_LINGER on with a timeout of zero: closing sends RST in place of FIN.
 _NO_LINGER = struct.pack("ii", 1, 0)

@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from ._request import AssistantMessage, ChatRequest, TextPart, UserMessage
 
 if TYPE_CHECKING:
-    from ._files import Attachment
     from collections.abc import Sequence
+
+    from ._files import Attachment
 
 _TOKEN: Final = re.compile(r"\s*(?:\w+|[^\w\s])|\s+\Z")
 _MESSAGE_OVERHEAD: Final = 3
@@ -44,7 +45,7 @@ def prompt_blocks(request: ChatRequest, files: Sequence[Attachment]) -> list[tup
             for part in message.content:
                 if not isinstance(part, TextPart):
                     tokens += max(_IMAGE_TOKENS, count_tokens(waiting.pop(0).text))
-        blocks.append((message.model_dump_json(), tokens))
+        blocks.append((repr(message), tokens))
     return blocks
 
 

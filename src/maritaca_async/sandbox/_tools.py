@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from ._content import suggestion
 from ._prompt import Clues, last_user_text, plain, words
@@ -23,23 +23,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Words that say nothing about what a tool is for.
-_EMPTY_WORDS: Final = frozenset(
-    "a an and are as at be by can do e em for from function get give how i in input is it me my "
-    "no of on or para por que return returns run set o os as um uma the this to tool use user "
-    "using value what with you your na da de do das dos com como consultar buscar obter obtem "
-    "retorna retornar usa usar funcao ferramenta valor qual quais numero numeros number numbers "
-    "str int float string integer object name nome type dado dada dados texto text".split()
-)
+_EMPTY_WORDS: Final = """
+    a an and are as at be by can do e em for from function get give how i in input is it me my no of
+    on or para por que return returns run set o os as um uma the this to tool use user using value
+    what with you your na da de do das dos com como consultar buscar obter obtem retorna retornar
+    usa usar funcao ferramenta valor qual quais numero numeros number numbers str int float string
+    integer object name nome type dado dada dados texto text
+"""
+
+_TELL_NOTHING: Final = frozenset(_EMPTY_WORDS.split())
 
 # What people write for an operation, and how the tools for it are called (by their first letters).
 _OPERATIONS: Final = (
     ({"+", "mais", "plus", "some", "soma"}, {"soma", "somar", "add", "adder", "adici", "sum"}),
-    ({"*", "x", "×", "vezes", "times", "produto"}, {"multi", "vezes", "times", "produ"}),
+    ({"*", "x", "\u00d7", "vezes", "times", "produto"}, {"multi", "vezes", "times", "produ"}),
     ({"-", "menos", "minus"}, {"subtr", "menos", "minus"}),
     ({"/", "÷", "dividido", "divided"}, {"divid", "divis", "divi"}),
 )
 _STEM: Final = 5
-_TERM: Final = re.compile(r"[^\W\d_]+|(?<=\d)\s*([-+*/x×÷])\s*(?=-?\d)")
+_TERM: Final = re.compile(r"[^\W\d_]+|(?<=\d)\s*([-+*/x\u00d7÷])\s*(?=-?\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _described_by(function: Function) -> list[str]:
 
 def _first_mention(text: str, candidates: Sequence[str]) -> int:
     """Return where a text first mentions one of these words, or -1."""
-    stems = {word[:_STEM] for word in candidates if word not in _EMPTY_WORDS and len(word) > 2}
+    stems = {word[:_STEM] for word in candidates if word not in _TELL_NOTHING and len(word) > 2}
     signs = {sign for written, names in _OPERATIONS if stems & names for sign in written}
     for term in _TERM.finditer(text):
         if term[0][:_STEM] in stems or (term[1] or term[0]) in signs:

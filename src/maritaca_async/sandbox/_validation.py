@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from maritaca_async.catalogue import BuiltInTool, ModelInfo, find_model
+from ..catalogue import BuiltInTool, ModelInfo, find_model
 from ._refusal import Refusal, bad_request
 from ._request import (
     TAG_MARK,

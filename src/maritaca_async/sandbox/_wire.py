@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import UTC, datetime, time
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from maritaca_async.catalogue import MODELS, SOURCE_DATE
+from ..catalogue import MODELS, SOURCE_DATE
 from ._tokens import split_tokens
 
 if TYPE_CHECKING:
-    from ._replies import Choice, Reply
-    from ._options import SandboxOptions
     from collections.abc import Iterator
+
+    from ._options import SandboxOptions
+    from ._replies import Choice, Reply
 
 JsonObject = dict[str, Any]
 

@@ -129,7 +129,9 @@ class Message(Model):
 
     def to_param(self) -> dict[str, Any]:
         """This message as a request takes it back: what the wire brought, without its nulls."""
-        wire = self.model_dump(mode="json", exclude_unset=True, exclude={"invalid_tool_calls", "reasoning_content"})
+        wire = self.model_dump(
+            mode="json", exclude_unset=True, exclude={"invalid_tool_calls", "reasoning_content"}
+        )
         param = {key: value for key, value in wire.items() if value is not None}
         return {"role": self.role, "content": self.content, **param}
 

@@ -1,0 +1,200 @@
+"""Errors that are the client's and LangChain's at once, so that either `except` works.
+
+Each class inherits one of `maritaca_async.errors` and one of `langchain_core.exceptions`. One table says
+which; `langchain_error` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
+
+from maritaca_async import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TOO_LONG: Final = re.compile(
+    r"context.{0,20}(length|window|limit|size)|(prompt|input|messages).{0,30}too long|too many (input |prompt )?tokens"
+    r"|(limite|janela|tamanho).{0,20}contexto|contexto.{0,40}(excede|limite|longo|grande)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """What the service answered, complete and in memory: LangChain's callbacks read it without awaiting."""
+
+    status_code: int
+    """HTTP status."""
+    headers: Mapping[str, str]
+    """Headers by lower-case name."""
+    text: str
+    """The body."""
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.text)
+
+
+class ChatMaritacaError(errors.MaritacaError, ModelError):
+    """Root of the errors that `ChatMaritaca` raises; its subclasses say what went wrong."""
+
+    @property
+    def is_retryable(self) -> bool:  # type: ignore[override]
+        """Whether the same call may succeed later; read by LangChain's retry middleware."""
+        return self.retryable
+
+    @property
+    def response(self) -> ErrorResponse | None:
+        """What the service answered, None where no answer came."""
+        http = getattr(self, "http", None)
+        if http is None:
+            return None
+        return ErrorResponse(http.status, http.headers, getattr(self, "body", ""))
+
+
+class ChatMaritacaConfigurationError(ChatMaritacaError, errors.ConfigurationError, ModelInvalidRequestError):
+    """A parameter cannot work; raised before any I/O."""
+
+
+class ChatMaritacaConnectionError(ChatMaritacaError, errors.APIConnectionError, ModelConnectionError):
+    """No answer could be had."""
+
+
+class ChatMaritacaTimeoutError(ChatMaritacaError, errors.APITimeoutError, ModelTimeoutError):
+    """One of the clocks ran out."""
+
+
+class ChatMaritacaStreamInterruptedError(ChatMaritacaError, errors.StreamInterruptedError, ModelConnectionError):
+    """The stream broke off; what had arrived was already handed out."""
+
+    @property
+    def is_retryable(self) -> bool:  # type: ignore[override]
+        """True: a caller that throws the pieces away may ask again, which the client never does by itself."""
+        return True
+
+
+class ChatMaritacaStatusError(ChatMaritacaError, errors.APIStatusError, ModelAPIError):
+    """An error status without a class of its own."""
+
+
+class ChatMaritacaBadRequestError(ChatMaritacaError, errors.BadRequestError, ModelInvalidRequestError):
+    """400: the service does not accept the request."""
+
+
+class ChatMaritacaContextOverflowError(ChatMaritacaError, errors.BadRequestError, ContextOverflowError):
+    """The prompt and the wanted answer do not fit the model's context."""
+
+
+class ChatMaritacaAuthenticationError(ChatMaritacaError, errors.AuthenticationError, ModelAuthenticationError):
+    """401: the key is missing or invalid."""
+
+
+class ChatMaritacaPaymentRequiredError(ChatMaritacaError, errors.PaymentRequiredError, ModelPermissionDeniedError):
+    """402: the account has no credit."""
+
+
+class ChatMaritacaPermissionDeniedError(
+    ChatMaritacaError, errors.PermissionDeniedError, ModelPermissionDeniedError
+):
+    """403: the key may not do this."""
+
+
+class ChatMaritacaNotFoundError(ChatMaritacaError, errors.NotFoundError, ModelNotFoundError):
+    """404: no such model or route."""
+
+
+class ChatMaritacaRequestTimeoutError(ChatMaritacaError, errors.RequestTimeoutError, ModelTimeoutError):
+    """408: the server gave up waiting for the request."""
+
+
+class ChatMaritacaConflictError(ChatMaritacaError, errors.ConflictError, ModelAPIError):
+    """409: the request collides with another one."""
+
+
+class ChatMaritacaPayloadTooLargeError(ChatMaritacaError, errors.PayloadTooLargeError, ModelInvalidRequestError):
+    """413: the request is larger than the service takes."""
+
+
+class ChatMaritacaUnprocessableEntityError(
+    ChatMaritacaError, errors.UnprocessableEntityError, ModelInvalidRequestError
+):
+    """422: a parameter has the wrong type or value."""
+
+
+class ChatMaritacaRateLimitError(ChatMaritacaError, errors.RateLimitError, ModelRateLimitError):
+    """429: a rate limit, or no capacity for the flex tier."""
+
+
+class ChatMaritacaInternalServerError(ChatMaritacaError, errors.InternalServerError, ModelAPIError):
+    """5xx: the service failed."""
+
+
+class ChatMaritacaResponseError(ChatMaritacaError, errors.APIResponseError, ModelAPIError):
+    """A successful status whose body cannot be used."""
+
+
+class ChatMaritacaStreamError(ChatMaritacaError, errors.APIStreamError, ModelAPIError):
+    """The server reported an error inside a stream that had begun well."""
+
+
+_CLASSES: Final[dict[type[errors.MaritacaError], type[ChatMaritacaError]]] = {
+    errors.ConfigurationError: ChatMaritacaConfigurationError,
+    errors.APIConnectionError: ChatMaritacaConnectionError,
+    errors.APITimeoutError: ChatMaritacaTimeoutError,
+    errors.StreamInterruptedError: ChatMaritacaStreamInterruptedError,
+    errors.APIStatusError: ChatMaritacaStatusError,
+    errors.BadRequestError: ChatMaritacaBadRequestError,
+    errors.AuthenticationError: ChatMaritacaAuthenticationError,
+    errors.PaymentRequiredError: ChatMaritacaPaymentRequiredError,
+    errors.PermissionDeniedError: ChatMaritacaPermissionDeniedError,
+    errors.NotFoundError: ChatMaritacaNotFoundError,
+    errors.RequestTimeoutError: ChatMaritacaRequestTimeoutError,
+    errors.ConflictError: ChatMaritacaConflictError,
+    errors.PayloadTooLargeError: ChatMaritacaPayloadTooLargeError,
+    errors.UnprocessableEntityError: ChatMaritacaUnprocessableEntityError,
+    errors.RateLimitError: ChatMaritacaRateLimitError,
+    errors.InternalServerError: ChatMaritacaInternalServerError,
+    errors.APIResponseError: ChatMaritacaResponseError,
+    errors.APIStreamError: ChatMaritacaStreamError,
+}
+
+
+def langchain_error(error: errors.MaritacaError) -> ChatMaritacaError:
+    """The same error in a class that is LangChain's, too."""
+    if isinstance(error, ChatMaritacaError):
+        return error
+    kind = ChatMaritacaContextOverflowError if _is_overflow(error) else _class_for(type(error))
+    twin = kind.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
+
+
+def _class_for(kind: type[errors.MaritacaError]) -> type[ChatMaritacaError]:
+    return next((_CLASSES[parent] for parent in kind.__mro__ if parent in _CLASSES), ChatMaritacaError)
+
+
+def _is_overflow(error: errors.MaritacaError) -> bool:
+    if not isinstance(error, errors.APIStatusError) or error.status_code not in (400, 413, 422):
+        return False
+    return error.code == "context_length_exceeded" or bool(_TOO_LONG.search(str(error)))
