@@ -60,11 +60,6 @@ class ChatMaritacaError(errors.MaritacaError, ModelError):
     """Root of the errors that `ChatMaritaca` raises; its subclasses say what went wrong."""
 
     @property
-    def is_retryable(self) -> bool:  # type: ignore[override]
-        """Whether the same call may succeed later; read by LangChain's retry middleware."""
-        return self.retryable
-
-    @property
     def response(self) -> ErrorResponse | None:
         """What the service answered, None where no answer came."""
         http = getattr(self, "http", None)
@@ -85,13 +80,10 @@ class ChatMaritacaTimeoutError(ChatMaritacaError, errors.APITimeoutError, ModelT
     """One of the clocks ran out."""
 
 
-class ChatMaritacaStreamInterruptedError(ChatMaritacaError, errors.StreamInterruptedError, ModelConnectionError):
+class ChatMaritacaStreamInterruptedError(
+    ChatMaritacaError, errors.StreamInterruptedError, ModelConnectionError
+):
     """The stream broke off; what had arrived was already handed out."""
-
-    @property
-    def is_retryable(self) -> bool:  # type: ignore[override]
-        """True: a caller that throws the pieces away may ask again, which the client never does by itself."""
-        return True
 
 
 class ChatMaritacaStatusError(ChatMaritacaError, errors.APIStatusError, ModelAPIError):
@@ -106,11 +98,15 @@ class ChatMaritacaContextOverflowError(ChatMaritacaError, errors.BadRequestError
     """The prompt and the wanted answer do not fit the model's context."""
 
 
-class ChatMaritacaAuthenticationError(ChatMaritacaError, errors.AuthenticationError, ModelAuthenticationError):
+class ChatMaritacaAuthenticationError(
+    ChatMaritacaError, errors.AuthenticationError, ModelAuthenticationError
+):
     """401: the key is missing or invalid."""
 
 
-class ChatMaritacaPaymentRequiredError(ChatMaritacaError, errors.PaymentRequiredError, ModelPermissionDeniedError):
+class ChatMaritacaPaymentRequiredError(
+    ChatMaritacaError, errors.PaymentRequiredError, ModelPermissionDeniedError
+):
     """402: the account has no credit."""
 
 
@@ -132,7 +128,9 @@ class ChatMaritacaConflictError(ChatMaritacaError, errors.ConflictError, ModelAP
     """409: the request collides with another one."""
 
 
-class ChatMaritacaPayloadTooLargeError(ChatMaritacaError, errors.PayloadTooLargeError, ModelInvalidRequestError):
+class ChatMaritacaPayloadTooLargeError(
+    ChatMaritacaError, errors.PayloadTooLargeError, ModelInvalidRequestError
+):
     """413: the request is larger than the service takes."""
 
 
@@ -185,8 +183,11 @@ def langchain_error(error: errors.MaritacaError) -> ChatMaritacaError:
     if isinstance(error, ChatMaritacaError):
         return error
     kind = ChatMaritacaContextOverflowError if _is_overflow(error) else _class_for(type(error))
-    twin = kind.__new__(kind, *error.args)
+    twin = kind.__new__(kind)
+    twin.args = error.args
     twin.__dict__.update(error.__dict__)
+    # The client never repeats a stream that broke off, but whoever throws its pieces away may ask again.
+    twin.is_retryable = error.retryable or isinstance(error, errors.StreamInterruptedError)
     return twin
 
 

@@ -82,7 +82,9 @@ def _wire_message(message: BaseMessage) -> Wire:
     for kind, convert in _CONVERTERS:
         if isinstance(message, kind):
             return convert(message)
-    raise TypeError(f"a {type(message).__name__} cannot be sent to a chat model: use system, human, AI or tool messages")
+    raise TypeError(
+        f"a {type(message).__name__} cannot be sent to a chat model: use system, human, AI or tool messages"
+    )
 
 
 def _system(message: BaseMessage) -> Wire:
@@ -163,7 +165,11 @@ def _text_of(block: Any) -> str | None:
 
 
 def _texts_of(content: str | list[Any]) -> str:
-    return content if isinstance(content, str) else "".join(text for block in content if (text := _text_of(block)))
+    return (
+        content
+        if isinstance(content, str)
+        else "".join(text for block in content if (text := _text_of(block)))
+    )
 
 
 def _only_text(content: str | list[Any], where: str, *, joiner: str) -> str:
@@ -212,7 +218,9 @@ def _image(block: Mapping[str, Any]) -> Wire:
         data = block.get("base64") or block.get("data")
         mime = block.get("mime_type")
         if not data or not mime:
-            raise ValueError("an image block needs a url, or base64 together with mime_type (image/png or image/jpeg)")
+            raise ValueError(
+                "an image block needs a url, or base64 together with mime_type (image/png or image/jpeg)"
+            )
         url = f"data:{mime};base64,{data}"
     return {"type": "image_url", "image_url": {"url": url}}
 
@@ -229,7 +237,10 @@ def _file(block: Mapping[str, Any]) -> Wire:
                 "a file block needs base64 together with mime_type: Maritaca takes documents by value, not by URL or id"
             )
         data_uri, name = f"data:{mime};base64,{data}", _filename(block)
-    return {"type": "file", "file": {"filename": name or f"file.{_EXTENSIONS.get(mime or '', 'pdf')}", "file_data": data_uri}}
+    return {
+        "type": "file",
+        "file": {"filename": name or f"file.{_EXTENSIONS.get(mime or '', 'pdf')}", "file_data": data_uri},
+    }
 
 
 def _filename(block: Mapping[str, Any]) -> Any:
@@ -238,10 +249,9 @@ def _filename(block: Mapping[str, Any]) -> Any:
 
 
 def _plain_text(block: Mapping[str, Any]) -> Wire:
-    text = block.get("text")
-    if not isinstance(text, str):
-        raise ValueError("a text-plain block needs its text: Maritaca takes documents by value, not by URL or id")
-    return {"type": "text", "text": text}
+    if (text := block.get("text")) is not None:
+        return {"type": "text", "text": text}
+    return _file({"mime_type": "text/plain", **block})
 
 
 _PARTS: Final[dict[Any, Callable[[Mapping[str, Any]], Wire]]] = {
@@ -260,7 +270,9 @@ def wire_tools(tools: Sequence[Any], *, strict: bool | None = None) -> tuple[lis
     functions: list[Wire] = []
     flags: dict[str, bool] = {}
     for tool in tools:
-        flag = _FLAGS.get(str(tool.get("type"))) if isinstance(tool, dict) and "function" not in tool else None
+        flag = (
+            _FLAGS.get(str(tool.get("type"))) if isinstance(tool, dict) and "function" not in tool else None
+        )
         if flag:
             flags[flag] = True
         else:
@@ -282,7 +294,9 @@ def wire_tool_choice(choice: Any) -> Any:
         return choice if choice in _CHOICES else {"type": "function", "function": {"name": choice}}
     if isinstance(choice, dict):
         return choice
-    raise ValueError(f"tool_choice must be a tool's name, 'auto', 'any', 'none', a bool or a dict, not {choice!r}")
+    raise ValueError(
+        f"tool_choice must be a tool's name, 'auto', 'any', 'none', a bool or a dict, not {choice!r}"
+    )
 
 
 def wire_response_format(response_format: Any, *, strict: bool | None = None) -> Any:
@@ -307,11 +321,19 @@ def wire_response_format(response_format: Any, *, strict: bool | None = None) ->
     return {"type": "json_schema", "json_schema": wanted}
 
 
-_REFUSED: Final = frozenset(
-    """format pattern minLength maxLength multipleOf minimum maximum exclusiveMinimum exclusiveMaximum
-    contains uniqueItems unevaluatedItems minItems maxItems propertyNames patternProperties
-    unevaluatedProperties minProperties maxProperties""".split()
-)
+_REFUSED: Final = {
+    "string": {"format", "pattern", "minLength", "maxLength"},
+    "number": {"multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+    "array": {"contains", "uniqueItems", "unevaluatedItems", "minItems", "maxItems"},
+    "object": {
+        "propertyNames",
+        "patternProperties",
+        "unevaluatedProperties",
+        "minProperties",
+        "maxProperties",
+    },
+}
+_ALL_REFUSED: Final = frozenset().union(*_REFUSED.values())
 
 
 def _supported(schema: Any) -> Any:
@@ -321,7 +343,9 @@ def _supported(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        key: {name: _supported(part) for name, part in value.items()} if key == "properties" else _supported(value)
+        key: {name: _supported(part) for name, part in value.items()}
+        if key == "properties"
+        else _supported(value)
         for key, value in schema.items()
-        if key not in _REFUSED
+        if key not in _ALL_REFUSED
     }

@@ -101,18 +101,18 @@ def interruptible() -> None:
 def _run_as_script(block: Block, sandbox: Sandbox, folder: Path) -> None:
     (folder / "example.py").write_text(block.code, encoding="utf-8")
     done = _python(["example.py"], environment(sandbox), folder)
-    assert done.returncode == 0, done.stderr
-    assert noise(done.stderr) == ""
-    assert done.stdout.strip() or not block.prints
+    assert done.returncode == 0, f"status {done.returncode}: {done.stderr}"
+    assert not noise(done.stderr), f"on stderr: {done.stderr}"
+    assert done.stdout.strip() or not block.prints, "nothing was printed"
 
 
 def _run_as_tests(block: Block, sandbox: Sandbox, folder: Path) -> None:
     (folder / "test_example.py").write_text(block.code, encoding="utf-8")
     (folder / "pytest.ini").write_text(_PYTEST_SETTINGS, encoding="utf-8")
     done = _python(["-m", "pytest", "-q", "-p", "no:cacheprovider"], environment(sandbox), folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert noise(done.stderr) == ""
-    assert re.search(r"\b\d+ passed\b", done.stdout)
+    assert done.returncode == 0, f"status {done.returncode}: {done.stdout}{done.stderr}"
+    assert not noise(done.stderr), f"on stderr: {done.stderr}"
+    assert re.search(r"\b\d+ passed\b", done.stdout), done.stdout
 
 
 def _serve(block: Block, sandbox: Sandbox, folder: Path) -> None:
@@ -120,12 +120,13 @@ def _serve(block: Block, sandbox: Sandbox, folder: Path) -> None:
     with _uvicorn(environment(sandbox), folder) as (address, server):
         described = _fetch(f"{address}/openapi.json")
         path, body = _first_post(json.loads(described))
-        assert "Brasília" in _fetch(address + path, body)
+        answer = _fetch(address + path, body)
+        assert "Brasília" in answer, f"the server answered {answer}"
         server.send_signal(signal.SIGINT)
         rest = server.communicate()[1]
-    assert server.returncode in (0, 130, -signal.SIGINT), rest
+    assert server.returncode in (0, 130, -signal.SIGINT), f"status {server.returncode}: {rest}"
     unexpected = [line for line in noise(rest).splitlines() if not line.startswith("INFO:")]
-    assert unexpected == []
+    assert not unexpected, f"on stderr: {unexpected}"
 
 
 @contextmanager

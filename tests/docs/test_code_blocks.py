@@ -36,11 +36,11 @@ def test_block_that_warns_is_noticed(served: Sandbox, tmp_path: Path) -> None:
 
 def test_block_that_fails_is_noticed(served: Sandbox, tmp_path: Path) -> None:
     broken = Block("page", 1, "raise SystemExit(3)\n")
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="status 3"):
         run_block(broken, served, tmp_path)
 
 
 def test_block_that_should_print_and_does_not_is_noticed(served: Sandbox, tmp_path: Path) -> None:
     silent = Block("page", 1, "if not __name__:\n    print('nunca')\n")
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="nothing was printed"):
         run_block(silent, served, tmp_path)

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from maritaca_async.catalogue import MODELS, find_model
-from maritaca_async.sandbox import Sandbox, SandboxOptions
+from maritaca_async.sandbox import Sandbox
 
 KEY = {"Authorization": "Bearer qualquer-chave"}
 
@@ -65,6 +65,15 @@ def test_blocking_sandbox_serves_a_program_without_an_event_loop() -> None:
 def test_sandbox_has_no_address_before_it_runs() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = Sandbox().base_url
+
+
+def test_running_sandbox_cannot_be_started_twice() -> None:
+    sandbox = Sandbox(api_key="segredo")
+    assert repr(sandbox) == "<Sandbox not running>"
+    with sandbox:
+        assert repr(sandbox) == f"<Sandbox {sandbox.base_url}>"
+        with pytest.raises(RuntimeError, match="running already"), sandbox:
+            pass
 
 
 def test_taken_port_is_reported_to_the_caller() -> None:
@@ -302,97 +311,6 @@ async def test_reset_forgets_what_happened_but_keeps_the_options() -> None:
         assert status == 200
         assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
         assert sandbox.options.api_key == "certa"
-
-
-# Knobs
-
-
-@pytest.mark.parametrize(
-    ("knobs", "message"),
-    [
-        ({"latency": -0.1}, "latency must be at least 0"),
-        ({"latency": float("nan")}, "latency must be a number"),
-        ({"latency": None}, "latency must be a number"),
-        ({"tokens_per_second": 0}, "tokens_per_second must be more than 0"),
-        ({"requests_per_minute": 0}, "requests_per_minute must be at least 1"),
-        ({"requests_per_minute": 1.5}, "requests_per_minute must be an integer"),
-        ({"flex_capacity": True}, "flex_capacity must be an integer"),
-        ({"api_key": " "}, "api_key must not be empty"),
-        ({"usage_with_stream": "first"}, "must be one of chunk, last, never"),
-    ],
-)
-def test_impossible_knobs_are_refused(knobs: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        SandboxOptions(**knobs)
-    with pytest.raises(ValueError, match=message):
-        Sandbox(**knobs)
-
-
-def test_unknown_knob_is_refused() -> None:
-    with pytest.raises(TypeError, match="velocidade"):
-        Sandbox(velocidade=3)
-
-
-async def test_latency_delays_the_reply_and_can_change_while_running() -> None:
-    async with Sandbox(latency=0.2) as sandbox:
-        started = time.monotonic()
-        await post(sandbox, body())
-        assert time.monotonic() - started >= 0.2
-        sandbox.configure(latency=0)
-        started = time.monotonic()
-        await post(sandbox, body())
-        assert time.monotonic() - started < 0.15
-
-
-async def test_tokens_come_at_the_pace_that_was_set() -> None:
-    async with Sandbox(tokens_per_second=100) as sandbox, aiohttp.ClientSession(headers=KEY) as session:
-        url = f"{sandbox.base_url}/chat/completions"
-        started = time.monotonic()
-        async with session.post(url, json=body("Conte até 30", stream=True)) as reply:
-            await reply.read()
-        assert 0.25 <= time.monotonic() - started < 1.5
-
-
-async def test_plain_reply_takes_as_long_as_its_tokens() -> None:
-    async with Sandbox(tokens_per_second=100) as sandbox:
-        started = time.monotonic()
-        await post(sandbox, body("Conte até 30"))
-        assert 0.25 <= time.monotonic() - started < 1.5
-
-
-async def test_requests_beyond_the_rate_get_429_per_model() -> None:
-    async with Sandbox(requests_per_minute=2, retry_after=7) as sandbox:
-        answers = [await post(sandbox, body()) for _ in range(3)]
-        assert [status for status, _, _ in answers] == [200, 200, 429]
-        _, reply, headers = answers[-1]
-        assert "Rate limit" in reply["detail"]
-        assert headers["Retry-After"] == "7"
-        assert (await post(sandbox, body(model="sabiazinho-4")))[0] == 200
-        assert (await post(sandbox, body(model="sabia-4-2026-01-06")))[0] == 429
-
-
-async def test_429_promises_no_retry_after_by_default() -> None:
-    async with Sandbox(requests_per_minute=1) as sandbox:
-        await post(sandbox, body())
-        status, _, headers = await post(sandbox, body())
-    assert status == 429
-    assert "Retry-After" not in headers
-
-
-async def test_flex_requests_queue_for_a_place() -> None:
-    async with Sandbox(flex_capacity=1, tokens_per_second=100) as sandbox:
-        replies = await asyncio.gather(*(post(sandbox, body(service_tier="flex")) for _ in range(3)))
-        assert [status for status, _, _ in replies] == [200, 200, 200]
-        assert {reply["service_tier"] for _, reply, _ in replies} == {"flex"}
-
-
-async def test_flex_without_capacity_ends_in_429_while_the_standard_tier_is_served() -> None:
-    async with Sandbox(flex_capacity=0, flex_wait=0.1) as sandbox:
-        started = time.monotonic()
-        status, reply, _ = await post(sandbox, body(service_tier="flex"))
-        assert time.monotonic() - started >= 0.1
-        assert (status, reply) == (429, {"detail": "No flex capacity available"})
-        assert (await post(sandbox, body()))[0] == 200
 
 
 # The catalogue

@@ -108,9 +108,7 @@ def test_cut_by_fin_ends_the_connection_and_cut_by_rst_resets_it() -> None:
             assert raw.count(b"data: ") == 2
             assert not raw.endswith(b"0\r\n\r\n")
         with raw_post(sandbox) as connection, pytest.raises(ConnectionResetError):
-            time.sleep(0.1)
-            while connection.recv(1):
-                pass
+            read_to_end(connection)
 
 
 async def test_stream_can_end_well_without_its_end_marker() -> None:
@@ -185,6 +183,15 @@ async def test_plain_reply_can_be_lost(kind: Any) -> None:
     with pytest.raises(aiohttp.ClientConnectionError):
         async with called(Fault(kind=kind), stream=False):
             pass
+
+
+async def test_lost_reply_is_recorded_as_never_sent() -> None:
+    async with Sandbox() as sandbox, aiohttp.ClientSession(headers=KEY) as session:
+        sandbox.inject(Fault(kind="close"))
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await session.post(f"{sandbox.base_url}/chat/completions", json=PROMPT)
+        [record] = sandbox.requests
+        assert (record.status, record.completed, record.disconnected_at) == (None, False, None)
 
 
 @pytest.mark.parametrize("kind", ["malformed", "end"])

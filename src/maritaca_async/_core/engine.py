@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import platform
 import random
@@ -148,9 +149,10 @@ class _Call:
                 )
             else:
                 budget.put_back(paid)
-                logger.debug(
-                    "%r: attempt %d answered in %.3f s", self._request, self._attempt.number, self._elapsed()
-                )
+                if logger.isEnabledFor(logging.DEBUG):
+                    logger.debug(
+                        "%r: attempt %d, %.3f s", self._request, self._attempt.number, self._elapsed()
+                    )
                 return result
             await self._engine.transport.pause(wait)
 

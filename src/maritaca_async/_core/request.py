@@ -45,19 +45,16 @@ class Request:
         *,
         timeouts: Timeouts,
         policy: RetryPolicy,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> None:
         self.method = method
         self.path = path
         self.timeouts = timeouts
         self.policy = policy
-        self.body = body
-        self.headers = headers
-        self.query = query
         self.stream = stream
+        self.body: bytes | None = None
+        self.headers: Mapping[str, str] | None = None
+        self.query: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
         size = f", {len(self.body)} bytes" if self.body is not None else ""

@@ -71,8 +71,7 @@ class AsyncStream(Generic[T]):
         request: RequestInfo,
         http: HttpInfo,
     ) -> None:
-        self.http = http
-        """Status, headers, request id, attempts, and seconds until the answer began."""
+        self._http = http
         self._reply = reply
         self._decoder = decoder
         self._request = request
@@ -125,6 +124,11 @@ class AsyncStream(Generic[T]):
     def __del__(self) -> None:
         if not self._ended:
             self._reply.abandon()
+
+    @property
+    def http(self) -> HttpInfo:
+        """Status, headers, request id, attempts, and seconds until the answer began."""
+        return self._http
 
     @property
     def received(self) -> Any:
@@ -264,7 +268,7 @@ class AsyncStream(Generic[T]):
     def _describe(self, error: APIError) -> None:
         if error.request is None:
             error.request = self._request
-            error.http = self.http
+            error.http = self._http
             if hasattr(error, "received"):
                 error.received = self._decoder.received()
 
@@ -276,7 +280,7 @@ class AsyncStream(Generic[T]):
 
     def _no_stream(self, body: bytes) -> str:
         kind = self._reply.content_type
-        return f"status {self.http.status} but the body ({kind}) is neither a stream nor an answer: {snippet(body)}"
+        return f"status {self._http.status} but the body ({kind}) is neither a stream nor an answer: {snippet(body)}"
 
     # One timer for the life of the stream, moved only when it fires: events cost nothing.
 

@@ -125,7 +125,7 @@ class Reply:
 class _Connector(aiohttp.TCPConnector):
     """A connector without a destructor: in a forked child that would unhook the parent's sockets."""
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         pass
 
 

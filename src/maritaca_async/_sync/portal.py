@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _POLL = 0.1 if sys.platform == "win32" else 5.0  # Windows cannot interrupt a longer wait
 _GOODBYE = 2.0
+_STOPPED = "the event loop of the blocking client was stopped by other code"
 
 
 class _LoopThread:
@@ -36,6 +37,7 @@ class _LoopThread:
         self._ready: Future[BlockingPortal] = Future()
         self.thread.start()
         self.portal = self._ready.result()
+        self.leaving = False
 
     @property
     def usable(self) -> bool:
@@ -43,6 +45,7 @@ class _LoopThread:
 
     def stop(self) -> None:
         if self.usable:
+            self.leaving = True
             self.portal.start_task_soon(self.portal.stop, True)
             self.thread.join(_GOODBYE)
 
@@ -137,9 +140,12 @@ def _result(future: Future[T], home: _LoopThread) -> T:
             if future.done():
                 raise
             if not home.thread.is_alive():
-                raise MaritacaError(
-                    "the event loop of the blocking client was stopped by other code"
-                ) from None
+                raise MaritacaError(_STOPPED) from None
+        except CancelledError:
+            if home.leaving:
+                # At exit only daemon threads still wait; they vanish with the process, not with an error.
+                threading.Event().wait()
+            raise MaritacaError(_STOPPED) from None
 
 
 def _refuse_gevent() -> None:

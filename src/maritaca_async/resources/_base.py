@@ -49,28 +49,26 @@ class AsyncResource:
         Raises:
             ConfigurationError: an unknown parameter, a bad option, or a value that JSON cannot hold.
         """
-        if unknown := params.keys() - known:
-            raise _unknown(min(unknown), known)
-        options = {name: params[name] for name in _OPTIONS if name in params}
-        defaults = self._defaults
-        timeouts = defaults.stream if stream else defaults.plain
-        if "timeout" in options:
-            timeouts = resolve_timeout(options["timeout"], stream=stream)
-        policy = defaults.policy
-        if "max_retries" in options:
-            policy = resolve_retries(options["max_retries"], policy)
+        if not params.keys() <= known:
+            raise _unknown(min(params.keys() - known), known)
+        timeouts = self._defaults.stream if stream else self._defaults.plain
+        request = Request(method, path, timeouts=timeouts, policy=self._defaults.policy, stream=stream)
+        if not _OPTIONS.isdisjoint(params):
+            body = self._apply_options(request, params, body)
         if body is not None:
-            body = {**body, **_mapping(options, "extra_body")}
-        return Request(
-            method,
-            path,
-            timeouts=timeouts,
-            policy=policy,
-            body=None if body is None else encode_body(body),
-            headers=_extra_headers(options),
-            query=_mapping(options, "extra_query") or None,
-            stream=stream,
-        )
+            request.body = encode_body(body)
+        return request
+
+    def _apply_options(
+        self, request: Request, options: Mapping[str, Any], body: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        if "timeout" in options:
+            request.timeouts = resolve_timeout(options["timeout"], stream=request.stream)
+        if "max_retries" in options:
+            request.policy = resolve_retries(options["max_retries"], self._defaults.policy)
+        request.headers = _extra_headers(options)
+        request.query = _mapping(options, "extra_query") or None
+        return None if body is None else {**body, **_mapping(options, "extra_body")}
 
 
 def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -46,18 +46,21 @@ class ChatDecoder:
             APIResponseError: the event is not a chunk.
         """
         data = event.data
-        if data.strip() == _DONE:
+        if data.startswith(_DONE):
             self.done = self.accumulator.done = True
             return None
-        if event.name == "error" or b'"error"' in data or b'"detail"' in data:
+        if event.name == "error":
             _raise_reported_error(event)
         try:
             chunk = ChatCompletionChunk.model_validate_json(data)
         except ValidationError as error:
+            _raise_reported_error(event)
             raise APIResponseError(
                 f"an event of the stream is not a chunk: {first_line(error)}: {snippet(data)}",
                 body=data[:BODY_LIMIT].decode("utf-8", "replace"),
             ) from None
+        if chunk.model_extra:
+            _raise_reported_error(event)
         self.accumulator.add(chunk)
         return chunk
 
@@ -136,7 +139,7 @@ def _as_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
 
 
 def _raise_reported_error(event: ServerSentEvent) -> None:
-    """Raise if the event is an error message; text that merely holds such a word is none."""
+    """Raise if the event is an error message, whatever else it holds."""
     text = event.data.decode("utf-8", "replace")
     details = parse_error(text)
     if not details.message and event.name != "error":

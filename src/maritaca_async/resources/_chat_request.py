@@ -40,8 +40,8 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
     for name in ("tools", "stop"):
-        if isinstance(value := body.get(name), Iterable) and not isinstance(value, list):
-            body[name] = list(value)
+        if (value := body.get(name)) is not None and not isinstance(value, list):
+            body[name] = _list(name, value)
     if body.get("tools") == []:
         raise ConfigurationError("tools is empty: leave it out instead")
     for name in _RANGES.keys() & body.keys():
@@ -54,8 +54,16 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
     return body
 
 
+def _list(name: str, value: Any) -> list[Any]:
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a list, not {type(value).__name__}")
+    return list(value)
+
+
 def _messages(messages: Any) -> list[Any]:
-    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
+    if not isinstance(messages, list) and (
+        isinstance(messages, str | Mapping) or not isinstance(messages, Iterable)
+    ):
         raise ConfigurationError(
             f'messages must be a list such as [{{"role": "user", "content": "Olá"}}], not {type(messages).__name__}'
         )
@@ -66,12 +74,14 @@ def _messages(messages: Any) -> list[Any]:
 
 
 def _message(place: int, message: Any) -> Any:
-    if isinstance(message, Message):
-        return message.to_param()
-    if not isinstance(message, Mapping):
-        raise ConfigurationError(
-            f"messages[{place}] must be a mapping with role and content, not {message!r:.80}"
-        )
+    if not isinstance(message, dict):
+        if isinstance(message, Message):
+            return message.to_param()
+        if not isinstance(message, Mapping):
+            raise ConfigurationError(
+                f"messages[{place}] must be a mapping with role and content, not {message!r:.80}"
+            )
+        message = dict(message)
     role = message.get("role")
     if role not in _ROLES:
         raise ConfigurationError(
@@ -79,7 +89,7 @@ def _message(place: int, message: Any) -> Any:
         )
     if "content" not in message and "tool_calls" not in message:
         raise ConfigurationError(f"messages[{place}] has no content")
-    return message if isinstance(message, dict) else dict(message)
+    return message
 
 
 def _check_range(name: str, value: Any) -> None:

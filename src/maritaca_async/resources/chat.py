@@ -63,7 +63,7 @@ class AsyncChatCompletions(AsyncResource):
             return await self._engine.open(self._completion_request(params, stream=True), ChatDecoder)
         request = self._completion_request(params, stream=False)
         completion, http = await self._engine.call(request, parse_completion)
-        completion._http = http  # noqa: SLF001 - set once, read through the property
+        completion.http = http
         return completion
 
     def stream(self, **params: Unpack[CompletionParams]) -> AsyncChatCompletionStream:
@@ -147,7 +147,7 @@ class AsyncChatCompletionStream:
         async for _ in self:
             pass
         completion = self.received
-        completion._http = self.http  # noqa: SLF001 - set once, read through the property
+        completion.http = self.http
         return completion
 
     @property

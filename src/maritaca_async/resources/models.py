@@ -24,8 +24,7 @@ class AsyncModels(AsyncResource):
             ConfigurationError: a bad option, before any I/O.
             APIError: the call failed.
         """
-        models, http = await self._engine.call(
-            self._request("GET", "/models", options, _KNOWN), ModelList.model_validate_json
-        )
-        models._http = http  # noqa: SLF001 - set once, read through the property
+        request = self._request("GET", "/models", options, _KNOWN)
+        models, http = await self._engine.call(request, ModelList.model_validate_json)
+        models.http = http
         return models

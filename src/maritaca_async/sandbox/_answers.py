@@ -95,7 +95,10 @@ _INTRODUCTION: Final = re.compile(
 )
 _ASKS_NAME: Final = re.compile(r"\bmeu nome\b.*\?|\bcomo (eu )?me chamo\b|\bmy name\b.*\?")
 _COUNT_TO: Final = re.compile(r"\b(?:conte|contar|count)\b.*?\b(?:ate|to) (\d{1,5})\b")
-_SUM: Final = re.compile(r"(-?\d{1,9})\s*(\+|-|\*|x|vezes|mais|menos|times|plus|minus)\s*(-?\d{1,9})")
+# Words and the minus sign need spaces around them: 2026-07-17 is a date and 1920x1080 a size.
+_SUM: Final = re.compile(
+    r"(-?\d{1,9})(?:\s*([+*])\s*|\s+(-|x|vezes|mais|menos|times|plus|minus)\s+)(-?\d{1,9})"
+)
 _OPERATORS: Final[dict[str, tuple[str, Callable[[int, int], int]]]] = {
     **dict.fromkeys(("+", "mais", "plus"), ("+", operator.add)),
     **dict.fromkeys(("-", "menos", "minus"), ("-", operator.sub)),
@@ -106,15 +109,26 @@ _OPERATORS: Final[dict[str, tuple[str, Callable[[int, int], int]]]] = {
 def answer(prompt: str, earlier: Sequence[str] = ()) -> str:
     """Return the reply to a prompt, given what the person said earlier."""
     question = plain(prompt)
-    for source in (_remembered_name(question, earlier), _counted(question), _calculated(question)):
-        if source is not None:
-            return source
-    for pattern, text in _KNOWN:
-        if pattern.search(question):
-            return text
-    introduced = _INTRODUCTION.search(prompt)
-    if introduced:
-        return f"Muito prazer, {introduced[1]}! Como posso ajudar você?"
+    return (
+        _remembered_name(question, earlier)
+        or _counted(question)
+        or _calculated(question)
+        or _introduced(prompt)
+        or _known(question)
+        or _echo(prompt)
+    )
+
+
+def _known(question: str) -> str | None:
+    return next((text for pattern, text in _KNOWN if pattern.search(question)), None)
+
+
+def _introduced(prompt: str) -> str | None:
+    match = _INTRODUCTION.search(prompt)
+    return match and f"Muito prazer, {match[1]}! Como posso ajudar você?"
+
+
+def _echo(prompt: str) -> str:
     if not prompt.strip():
         return "Você não perguntou nada, mas estou aqui."
     return (
@@ -144,6 +158,6 @@ def _calculated(question: str) -> str | None:
     match = _SUM.search(question)
     if match is None:
         return None
-    sign, operation = _OPERATORS[match[2]]
-    left, right = int(match[1]), int(match[3])
+    sign, operation = _OPERATORS[match[2] or match[3]]
+    left, right = int(match[1]), int(match[4])
     return f"{left} {sign} {right} é igual a {operation(left, right)}."

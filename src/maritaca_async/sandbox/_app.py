@@ -59,14 +59,14 @@ class _Service:
             response = await self._respond(request, handler)
         except (asyncio.CancelledError, ConnectionError):
             record.completed = False
-            if request.transport is None or request.transport.is_closing():
+            if _gone(request):
                 record.disconnected_at = time.monotonic()
             raise
         finally:
             self._state.leave(record)
-        record.status = response.status
-        if isinstance(response, web.Response):
-            record.completed = True
+        if not _gone(request):
+            record.status = response.status
+            record.completed |= isinstance(response, web.Response)
         return response
 
     async def _respond(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -140,10 +140,12 @@ class _Service:
     async def _plain(self, request: web.Request, body: Any) -> web.StreamResponse:
         fault = request[_RECORD].fault
         spoilt = await plain_fault(request, fault) if fault is not None else None
+        if spoilt is not None:
+            return spoilt
         pace = self._state.options.tokens_per_second
         if pace is not None and "usage" in body:
             await asyncio.sleep(body["usage"]["completion_tokens"] / pace)
-        return spoilt or _json(body)
+        return _json(body)
 
 
 class _FlexLane:
@@ -169,6 +171,10 @@ class _FlexLane:
             self._taken -= 1
             async with self._changed:
                 self._changed.notify_all()
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _recorded(request: web.Request) -> RecordedRequest:

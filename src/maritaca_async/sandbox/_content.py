@@ -29,12 +29,13 @@ _KINDS: Final = (
     _kind("setup", default=JOKE[0]),
     _kind("punchline", default=JOKE[1]),
     _kind(
-        "cidade city location local localizacao lugar place destino origem capital",
+        "cidade city location local localizacao lugar place destino origem",
         "places",
         "names",
         "quoted",
         default="São Paulo",
     ),
+    _kind("capital", default="Brasília"),
     _kind("pais country", "places", default="Brasil"),
     _kind(
         "nome name pessoa person cliente customer autor author",

@@ -63,8 +63,9 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         """Start serving; blocks until the port is open."""
-        self._running = _Running(self._state, self._host, self._port)
-        self._running.started.result()
+        running = self._start()
+        running.started.result()
+        self._running = running
         return self
 
     def __exit__(
@@ -81,8 +82,9 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         """Start serving without blocking the event loop."""
-        self._running = _Running(self._state, self._host, self._port)
-        await asyncio.wrap_future(self._running.started)
+        running = self._start()
+        await asyncio.wrap_future(running.started)
+        self._running = running
         return self
 
     async def __aexit__(
@@ -96,6 +98,11 @@ class Sandbox:
         if running is not None:
             running.stop()
             await asyncio.wrap_future(running.stopped)
+
+    def _start(self) -> _Running:
+        if self._running is not None:
+            raise RuntimeError("the sandbox is running already")
+        return _Running(self._state, self._host, self._port)
 
     def __repr__(self) -> str:
         """Return where the sandbox listens; the key stays out of it."""

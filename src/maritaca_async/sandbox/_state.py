@@ -65,6 +65,7 @@ class State:
     def __init__(self, options: SandboxOptions) -> None:
         """Start with nothing recorded."""
         self.options = options
+        self._in_flight: set[RecordedRequest] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -73,8 +74,7 @@ class State:
         self.faults: deque[Fault] = deque()
         self.memory = PrefixMemory()
         self.next_call_id = new_call_ids()
-        self.max_in_flight = 0
-        self._in_flight: set[RecordedRequest] = set()
+        self.max_in_flight = self.in_flight
         self._reply_numbers = itertools.count(1)
         self._recent: dict[str, deque[float]] = defaultdict(deque)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 DONE: Final = b"data: [DONE]\n\n"
 PING: Final = b": ping\n\n"
 
@@ -26,9 +28,8 @@ _PUBLISHED: Final = int(datetime.combine(SOURCE_DATE, time(), UTC).timestamp())
 
 def to_json(value: Any) -> bytes:
     """Return JSON as UTF-8, accents unescaped, as the service sends it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # A lone surrogate in a prompt comes back in the echo and has no UTF-8 form.
-    return text.encode("utf-8", "replace")
+    return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def event(value: Any) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 if TYPE_CHECKING:
@@ -23,14 +24,10 @@ class Model(BaseModel):
 class Result(Model):
     """A whole answer: a part that also knows how it came over HTTP."""
 
-    _http: HttpInfo | None = PrivateAttr(default=None)
-
-    @property
+    @cached_property
     def http(self) -> HttpInfo:
         """Status, headers, request id, attempts and elapsed seconds of the call."""
-        if self._http is None:
-            raise AttributeError("this object did not come from a call, so it has no http information")
-        return self._http
+        raise AttributeError("this object did not come from a call, so it has no http information")
 
 
 class _NullMeans:

@@ -1,0 +1,229 @@
+"""CPU per call and per streamed event, beside raw aiohttp doing the same, in one run.
+
+    make bench                 # all figures, with the budgets they must keep
+    make bench ARGS=--quick    # fewer rounds
+
+The server runs in another process, so `process_time` counts the client alone. Each figure is the median
+over rounds; in each round every contestant runs once, so that a busy machine hits them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from server import EVENTS
+
+from langchain_maritaca import ChatMaritaca
+from maritaca_async import AsyncMaritaca
+
+KEY = "benchmark-key"
+PROMPT = "Qual é a capital do Brasil?"
+ASK: dict[str, Any] = {"model": "sabia-4", "messages": [{"role": "user", "content": PROMPT}]}
+HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+
+Contestant = Callable[[], Awaitable[None]]
+
+
+class EmptyModel(BaseChatModel):
+    """What LangChain itself costs: a model that answers without doing anything."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "empty"
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+        raise NotImplementedError
+
+    async def _agenerate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content="Brasília"))])
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    command = [sys.executable, str(Path(__file__).with_name("server.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}/api"
+        server.terminate()
+
+
+async def raw_events(session: aiohttp.ClientSession, url: str, **headers: str) -> AsyncIterator[Any]:
+    body = orjson.dumps({**ASK, "stream": True})
+    rest = b""
+    async with session.post(url, data=body, headers={**HEADERS, **headers}) as response:
+        async for data in response.content.iter_any():
+            *events, rest = (rest + data).split(b"\n\n")
+            for event in events:
+                if event != b"data: [DONE]":
+                    yield orjson.loads(event[6:])
+
+
+def contestants(base_url: str, session: aiohttp.ClientSession) -> dict[str, tuple[int, Contestant]]:
+    """By name: how many units one run makes, and the run."""
+    url = f"{base_url}/chat/completions"
+    client = AsyncMaritaca(KEY, base_url=base_url)
+    model = ChatMaritaca(api_key=KEY, base_url=base_url)
+    empty = EmptyModel()
+    create = client.chat.completions.create
+
+    async def raw_call() -> None:
+        async with session.post(url, data=orjson.dumps(ASK), headers=HEADERS) as response:
+            assert orjson.loads(await response.read())["choices"]
+
+    async def core_call() -> None:
+        assert (await create(**ASK)).choices
+
+    async def empty_model_call() -> None:
+        await empty.ainvoke(PROMPT)
+
+    async def model_call() -> None:
+        assert (await model.ainvoke(PROMPT)).content
+
+    async def raw_stream(**headers: str) -> None:
+        seen = 0
+        async for _ in raw_events(session, url, **headers):
+            seen += 1
+        assert seen == EVENTS
+
+    async def core_stream(**options: Any) -> None:
+        seen = 0
+        async for _ in await create(**ASK, stream=True, **options):
+            seen += 1
+        assert seen == EVENTS
+
+    async def typed_stream() -> None:
+        async with client.chat.completions.stream(**ASK) as stream:
+            async for _ in stream.text_stream:
+                pass
+
+    async def model_stream() -> None:
+        async for _ in model.astream(PROMPT):
+            pass
+
+    def many(call: Contestant) -> Contestant:
+        async def run() -> None:
+            for _ in range(200):
+                await call()
+
+        return run
+
+    return {
+        "raw call": (200, many(raw_call)),
+        "core call": (200, many(core_call)),
+        "empty model": (200, many(empty_model_call)),
+        "ChatMaritaca.ainvoke": (200, many(model_call)),
+        "raw event": (EVENTS * 5, repeat(raw_stream)),
+        "core event": (EVENTS * 5, repeat(core_stream)),
+        "core text event": (EVENTS * 5, repeat(typed_stream)),
+        "ChatMaritaca.astream": (EVENTS * 5, repeat(model_stream)),
+        "raw event, one a read": (EVENTS, lambda: raw_stream(**{"X-Paced": "1"})),
+        "core event, one a read": (EVENTS, lambda: core_stream(extra_headers={"X-Paced": "1"})),
+    }
+
+
+def repeat(stream: Contestant) -> Contestant:
+    async def run() -> None:
+        for _ in range(5):
+            await stream()
+
+    return run
+
+
+async def measure(base_url: str, rounds: int) -> dict[str, float]:
+    """Median microseconds of CPU per unit, by contestant."""
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        field = contestants(base_url, session)
+        found: dict[str, list[float]] = {name: [] for name in field}
+        for turn in range(rounds + 1):
+            for name, (units, run) in field.items():
+                started = time.process_time()
+                await run()
+                if turn:  # the first round warms up
+                    found[name].append((time.process_time() - started) / units * 1e6)
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def import_milliseconds(statement: str) -> float:
+    """Median wall time of an import in a fresh interpreter, above that of an empty one."""
+
+    def once(code: str) -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return (time.perf_counter() - started) * 1e3
+
+    return statistics.median(once(statement) for _ in range(7)) - statistics.median(once("") for _ in range(7))
+
+
+def kilobytes_per_open_stream(base_url: str) -> float:
+    """Growth of the resident set per stream held open, over 500 of them."""
+    code = f"""
+import asyncio, resource
+from maritaca_async import AsyncMaritaca
+async def main():
+    client = AsyncMaritaca({KEY!r}, base_url={base_url!r})
+    async def one():
+        return await client.chat.completions.create(
+            model="sabia-4", messages=[{{"role": "user", "content": "x"}}], stream=True,
+            extra_headers={{"X-Paced": "1"}})
+    warm = await one()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    held = [await one() for _ in range(500)]
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / len(held))
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def report(figures: dict[str, float], base_url: str) -> bool:
+    """Print all figures with their budgets; whether every budget was kept."""
+    f = figures
+    print("CPU, median microseconds")
+    for name, value in f.items():
+        print(f"  {name:24} {value:8.1f}")
+    floor = f["raw call"] + f["empty model"]
+    budgets = [
+        ("core call / raw call", f["core call"] / f["raw call"], 1.6),
+        ("core event, us", f["core event"], 8.0),
+        ("ainvoke / (raw call + empty model)", f["ChatMaritaca.ainvoke"] / floor, 1.4),
+    ]
+    print("Budgets")
+    for name, value, most in budgets:
+        print(f"  {name:36} {value:6.2f}  at most {most:g}  {'kept' if value <= most else 'BROKEN'}")
+    print("Import, median milliseconds above an empty interpreter")
+    floor_modules = "import langchain_core.language_models.chat_models, aiohttp"
+    for statement in ("import aiohttp", "import maritaca_async", floor_modules, "import langchain_maritaca"):
+        print(f"  {statement:60} {import_milliseconds(statement):6.0f}")
+    print(f"Memory per open stream: {kilobytes_per_open_stream(base_url):.0f} KiB")
+    return all(value <= most for _, value, most in budgets)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="5 rounds instead of 25")
+    arguments = parser.parse_args()
+    with serving() as base_url:
+        figures = asyncio.run(measure(base_url, 5 if arguments.quick else 25))
+        kept = report(figures, base_url)
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()

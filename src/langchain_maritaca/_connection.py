@@ -1,0 +1,203 @@
+"""How a chat model reaches the service: key, URL, timeouts, retries, and the clients made of them.
+
+Models with equal settings share their clients, and so their connections. A changed setting takes effect
+at the next call: in the model itself, in copies, and in what `configurable_fields` makes of it.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+from weakref import WeakValueDictionary
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+from maritaca_async import AsyncMaritaca, ConfigurationError, Maritaca, RetryPolicy, Timeouts
+
+_key_from_environment = secret_from_env("MARITACA_API_KEY", default=None)
+
+
+class ClientSettings(NamedTuple):
+    """What a client is made of; equal settings mean the same client."""
+
+    api_key: SecretStr | None
+    base_url: str | None
+    timeout: float | Timeouts | None
+    max_retries: int
+    retry_if_rate_limited: bool
+    retry_delay: float | None
+    retry_max_delay: float | None
+    retry_multiplier: float | None
+
+
+class Clients:
+    """A pair of clients, asynchronous and blocking. Making them opens nothing."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self.asynchronous = AsyncMaritaca(**self._options())
+
+    @cached_property
+    def blocking(self) -> Maritaca:
+        """The blocking one, made when it is first asked for."""
+        return Maritaca(**self._options())
+
+    def _options(self) -> dict[str, Any]:
+        settings = self.settings
+        options = {
+            "api_key": None if settings.api_key is None else settings.api_key.get_secret_value(),
+            "base_url": settings.base_url,
+            "max_retries": _retry_policy(settings),
+        }
+        return options if settings.timeout is None else {**options, "timeout": settings.timeout}
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
+# Weak, so that clients live as long as a model that uses them.
+_shared: WeakValueDictionary[ClientSettings, Clients] = WeakValueDictionary()
+
+
+def shared_clients(settings: ClientSettings) -> Clients:
+    """The clients for these settings, made if no model holds such a pair.
+
+    Raises:
+        ConfigurationError: no key, or a setting that cannot work.
+    """
+    found = _shared.get(settings)
+    return _shared.setdefault(settings, Clients(settings)) if found is None else found
+
+
+def _retry_policy(settings: ClientSettings) -> RetryPolicy:
+    usual = RetryPolicy()
+    delay = usual.delay if settings.retry_delay is None else settings.retry_delay
+    longest = settings.retry_max_delay
+    return RetryPolicy(
+        max_retries=settings.max_retries,
+        retry_rate_limited=settings.retry_if_rate_limited,
+        delay=delay,
+        max_delay=max(usual.max_delay, delay) if longest is None else longest,
+        multiplier=usual.multiplier if settings.retry_multiplier is None else settings.retry_multiplier,
+        rate_limit_max_delay=usual.rate_limit_max_delay if longest is None else longest,
+        max_retry_after=max(usual.max_retry_after, longest or 0.0),
+    )
+
+
+class ConnectedChatModel(BaseChatModel):
+    """A chat model that knows how to reach the service, and nothing else yet."""
+
+    # Validation errors would show the key among the inputs.
+    model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True, protected_namespaces=())
+
+    maritaca_api_key: SecretStr | None = Field(default_factory=_key_from_environment, alias="api_key")
+    """Key from plataforma.maritaca.ai. Default: the environment variable `MARITACA_API_KEY`."""
+    maritaca_api_base: str | None = Field(
+        default_factory=from_env("MARITACA_API_BASE", default=None), alias="base_url"
+    )
+    """Root of the API. Default: `MARITACA_API_BASE`, else the client's, `https://chat.maritaca.ai/api`."""
+    request_timeout: float | Timeouts | None = Field(default=None, alias="timeout")
+    """Longest wait without anything new, in seconds, or `Timeouts` for each clock. Default: the client's,
+    600 seconds for a whole call; `Timeouts` with None in every place switches all clocks off."""
+    max_retries: int = 2
+    """Further attempts after the first."""
+    retry_if_rate_limited: bool = True
+    """Whether 429 is tried again."""
+    retry_delay: float | None = None
+    """Upper bound in seconds of the first wait after failures other than 429. Default: the client's."""
+    retry_max_delay: float | None = None
+    """Upper bound in seconds of any wait. Default: the client's."""
+    retry_multiplier: float | None = None
+    """Growth of the upper bound from one retry to the next. Default: the client's."""
+    client: Maritaca | None = Field(default=None, exclude=True, repr=False)
+    """A blocking client of your own; it brings its own key, URL, timeouts and retries."""
+    async_client: AsyncMaritaca | None = Field(default=None, exclude=True, repr=False)
+    """The same for asynchronous calls."""
+
+    _clients: Clients | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_connection_to_own_client(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("client") is None and values.get("async_client") is None:
+            return values
+        values = dict(values)
+        for name, alias in (("maritaca_api_key", "api_key"), ("maritaca_api_base", "base_url")):
+            if values.pop(name, None) or values.pop(alias, None):
+                raise ValueError(f"a client of your own brings its own {alias}: leave out {alias}=...")
+            values[name] = None
+        return values
+
+    @model_validator(mode="after")
+    def _check_connection(self) -> Self:
+        delay, longest = self.retry_delay, self.retry_max_delay
+        if delay is not None and delay < 0:
+            raise ValueError("retry_delay must be non-negative")
+        if delay is not None and longest is not None and longest < delay:
+            raise ValueError("retry_max_delay must be greater than or equal to retry_delay")
+        if self.retry_multiplier is not None and self.retry_multiplier < 1:
+            raise ValueError("retry_multiplier must be at least 1")
+        if self.client is None and self.async_client is None:
+            # Made now, for it opens nothing and says at once what is wrong with key, URL or timeouts.
+            self._shared_clients()
+        return self
+
+    def _shared_clients(self) -> Clients:
+        settings = ClientSettings(
+            self.maritaca_api_key,
+            self.maritaca_api_base,
+            self.request_timeout,
+            self.max_retries,
+            self.retry_if_rate_limited,
+            self.retry_delay,
+            self.retry_max_delay,
+            self.retry_multiplier,
+        )
+        clients = self._clients
+        if clients is None or clients.settings != settings:
+            clients = self._clients = shared_clients(settings)
+        return clients
+
+    def _blocking_client(self) -> Maritaca:
+        if self.client is not None:
+            return self.client
+        if self.async_client is not None:
+            raise ConfigurationError(
+                "this model has an async_client of yours: give it a client for blocking calls, too"
+            )
+        return self._shared_clients().blocking
+
+    def _asynchronous_client(self) -> AsyncMaritaca:
+        if self.async_client is not None:
+            return self.async_client
+        if self.client is not None:
+            raise ConfigurationError(
+                "this model has a client of yours: give it an async_client for async calls, too"
+            )
+        return self._shared_clients().asynchronous
+
+    # Copies and pickles
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # What LangChain remembers for traces and cache keys was made of the old value.
+        vars(self).pop("_serialized", None)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields replaced; a new key or URL takes effect in it."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("_serialized", None)
+        return copied
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        fields = {**state["__dict__"], "maritaca_api_key": None}
+        fields.pop("_serialized", None)
+        return {**state, "__dict__": fields, "__pydantic_private__": {"_clients": None}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        if self.client is None and self.async_client is None:
+            # The key stays out of pickles: on this side it is the environment's.
+            vars(self)["maritaca_api_key"] = _key_from_environment()
