@@ -28,9 +28,9 @@ check: .venv/.dev  ## Lint, types, layers and budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pyright
-	$(BIN)/pyright --verifytypes maritaca_async --ignoreexternal
-	$(BIN)/pyright --verifytypes langchain_maritaca --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes maritaca_async --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes langchain_maritaca --ignoreexternal
 	$(BIN)/python -m pytest -q tests/shape
 
 bench: .venv/.dev  ## Measure CPU per call and per event beside raw aiohttp

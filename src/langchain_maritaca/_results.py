@@ -166,7 +166,9 @@ def _text_chunk(text: str) -> ChatGenerationChunk:
     )
     generation = ChatGenerationChunk.__new__(ChatGenerationChunk)
     fields = {**_GENERATION_FIELDS, "text": text, "message": message}
-    generation.__setstate__({**_GENERATION, "__dict__": fields, "__pydantic_fields_set__": {"text", "message"}})
+    generation.__setstate__(
+        {**_GENERATION, "__dict__": fields, "__pydantic_fields_set__": {"text", "message"}}
+    )
     return generation
 
 
@@ -249,6 +251,9 @@ class _Call:
         new_name = function.name if function and function.name and not self.name else None
         self.id, self.name = self.id or new_id or "", self.name or new_name or ""
         arguments = (function.arguments if function else None) or ""
+        if not self.pieces:
+            # Blanks alone mean "no arguments", but LangChain would call them broken JSON.
+            arguments = arguments.lstrip(" \t\r\n")
         if arguments:
             self.pieces.append(arguments)
         return tool_call_chunk(name=new_name, args=arguments, id=new_id, index=self.position)

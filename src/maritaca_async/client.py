@@ -69,9 +69,9 @@ class AsyncMaritaca:
         )
         self._transport = Transport(self._settings["limits"])
         engine = Engine(base_url=self.base_url, api_key=self._api_key, transport=self._transport)
-        self.chat = AsyncChat(engine, defaults)
+        self.chat: AsyncChat = AsyncChat(engine, defaults)
         """Chat completions."""
-        self.models = AsyncModels(engine, defaults)
+        self.models: AsyncModels = AsyncModels(engine, defaults)
         """The list of models."""
 
     @property

@@ -93,11 +93,6 @@ def noise(stderr: str) -> str:
     return "\n".join(line for line in stderr.splitlines() if not _SLOW_CALLBACK.search(line))
 
 
-def interruptible() -> None:
-    """For `preexec_fn`: a child of a background shell would ignore Ctrl-C otherwise."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _run_as_script(block: Block, sandbox: Sandbox, folder: Path) -> None:
     (folder / "example.py").write_text(block.code, encoding="utf-8")
     done = _python(["example.py"], environment(sandbox), folder)
@@ -141,7 +136,6 @@ def _uvicorn(env: Mapping[str, str], folder: Path) -> Iterator[tuple[str, subpro
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        preexec_fn=interruptible,
     ) as server:
         watchdog = threading.Timer(DEADLINE, server.kill)
         watchdog.start()
@@ -199,5 +193,4 @@ def _python(
         capture_output=True,
         timeout=DEADLINE,
         check=False,
-        preexec_fn=interruptible,
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
 import subprocess
 import sys
-import termios
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ._blocks import ROOT, environment, interruptible, noise
+from ._blocks import ROOT, environment, noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEADLINE = 18.0
+# Makes stdin the controlling terminal, so that Ctrl-C typed there interrupts, then becomes the demo.
+_TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 _COMMAND = [sys.executable, "-X", "dev", "-W", "error", str(ROOT / "examples" / "demo.py")]
 _ESCAPE = "\x1b"
 
@@ -58,19 +58,13 @@ class _Terminal:
 @contextmanager
 def _demo_on_a_terminal() -> Iterator[_Terminal]:
     master, slave = pty.openpty()
-
-    def take_terminal() -> None:
-        interruptible()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
     with subprocess.Popen(
-        _COMMAND,
+        [sys.executable, "-c", _TAKE_TERMINAL, *_COMMAND],
         env=environment() | {"TERM": "xterm-256color"},
         stdin=slave,
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=take_terminal,
     ) as process:
         os.close(slave)
         watchdog = threading.Timer(_DEADLINE, process.kill)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import re
 from typing import Any
 
 import aiohttp
@@ -295,9 +297,15 @@ async def test_streamed_files_come_with_the_last_choice_chunk() -> None:
     ]
 
 
-async def test_every_event_is_written_on_its_own() -> None:
-    async with Sandbox(tokens_per_second=200) as sandbox, aiohttp.ClientSession(headers=KEY) as session:
-        body = {"model": "sabia-4", "messages": [user("Conte até 20")], "stream": True}
-        async with session.post(f"{sandbox.base_url}/chat/completions", json=body) as reply:
-            pieces = [piece async for piece, _ in reply.content.iter_chunks()]
-        assert len(pieces) == sandbox.requests[0].events_sent == 23
+async def test_every_event_is_a_write_of_its_own() -> None:
+    payload = json.dumps({"model": "sabia-4", "messages": [user("Conte até 20")], "stream": True}).encode()
+    async with Sandbox() as sandbox:
+        host, port = sandbox.base_url.removeprefix("http://").removesuffix("/api").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"Host: x\r\nAuthorization: Bearer x\r\nContent-Length: {len(payload)}\r\nConnection: close"
+        writer.write(f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n".encode() + payload)
+        raw = await reader.read(-1)
+        writer.close()
+        await writer.wait_closed()
+        http_chunks = re.findall(rb"\r\n[0-9a-f]+\r\ndata: ", raw)
+        assert len(http_chunks) == sandbox.requests[0].events_sent == 23

@@ -34,9 +34,9 @@ class Engine:
     """Makes calls for one key and base URL. Shared by the resources of a client."""
 
     def __init__(self, *, base_url: str, api_key: Secret, transport: Transport) -> None:
-        self.base_url = base_url
-        self.transport = transport
-        self.budget = RetryBudget()
+        self.base_url: str = base_url
+        self.transport: Transport = transport
+        self.budget: RetryBudget = RetryBudget()
         common = {"Authorization": Secret(f"Bearer {api_key}"), "User-Agent": _USER_AGENT}
         self._plain_headers = {
             **common,
@@ -116,8 +116,9 @@ class _Call:
 
     async def run(self, attempt: Callable[[], Awaitable[T]], limit: float | None) -> T:
         """Attempt until it works, the policy gives up, or `limit` seconds have passed since the start."""
+        clock = asyncio.timeout_at(None if limit is None else self.started + limit)
         try:
-            async with asyncio.timeout_at(None if limit is None else self.started + limit) as clock:
+            async with clock:
                 return await self._attempts(attempt, limit)
         except TimeoutError:
             if not clock.expired():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..errors import ConfigurationError
 
@@ -101,7 +101,7 @@ def check_seconds(name: str, value: Any, *, required: bool = False, zero: bool =
     """
     if value is None and not required:
         return
-    if not _is_number(value) or value < 0 or (value == 0 and not zero):
+    if not _is_number(value) or not (value > 0 or (zero and value == 0)):
         choice = "" if required else ", or None for no limit"
         raise ConfigurationError(f"{name} must be a positive number of seconds{choice}, not {value!r}")
 
@@ -149,5 +149,5 @@ def resolve_retries(max_retries: int | RetryPolicy, base: RetryPolicy | None = N
     return RetryPolicy(**{**known, "max_retries": max_retries})
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

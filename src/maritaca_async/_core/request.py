@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
@@ -47,11 +47,11 @@ class Request:
         policy: RetryPolicy,
         stream: bool = False,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.timeouts = timeouts
-        self.policy = policy
-        self.stream = stream
+        self.method: str = method
+        self.path: str = path
+        self.timeouts: Timeouts = timeouts
+        self.policy: RetryPolicy = policy
+        self.stream: bool = stream
         self.body: bytes | None = None
         self.headers: Mapping[str, str] | None = None
         self.query: Mapping[str, str] | None = None
@@ -67,10 +67,10 @@ class Attempt:
     __slots__ = ("fresh", "number", "phase", "url")
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self.number = 0
+        self.url: str = url
+        self.number: int = 0
         self.phase: TimeoutPhase = "queue"
-        self.fresh = False  # whether the attempt opened a connection of its own
+        self.fresh: bool = False  # whether the attempt opened a connection of its own
 
 
 def check_api_key(api_key: str | None) -> Secret:
@@ -102,12 +102,8 @@ def check_base_url(base_url: str) -> str:
         ConfigurationError: not an absolute http(s) URL, or one with user, query or fragment.
     """
     url = str(base_url).strip()
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = _split(url)
+    if parts is None:
         raise ConfigurationError(
             f"base_url must look like https://chat.maritaca.ai/api, not {url[:200]!r} "
             "(set it with base_url=... or MARITACA_API_BASE)"
@@ -115,6 +111,15 @@ def check_base_url(base_url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError("base_url must not hold a user, password, query or fragment")
     return url.rstrip("/")
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ import math
 import weakref
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast
 
 from ..errors import (
     APIConnectionError,
@@ -45,9 +45,11 @@ class Decoder(Protocol[T]):
 
     def whole(self, body: bytes) -> list[T]:
         """The items of an answer that came as one JSON document although a stream was asked for."""
+        ...
 
     def may_end(self) -> bool:
         """Whether the answer is complete without an end marker."""
+        ...
 
     def received(self) -> Any:
         """What has arrived, in the shape of the complete answer."""
@@ -269,7 +271,9 @@ class AsyncStream(Generic[T]):
         if error.request is None:
             error.request = self._request
             error.http = self._http
-            if hasattr(error, "received"):
+            if isinstance(
+                error, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError
+            ):
                 error.received = self._decoder.received()
 
     def _whole(self, body: bytes) -> list[T]:
@@ -288,7 +292,9 @@ class AsyncStream(Generic[T]):
         loop = asyncio.get_running_loop()
         self._due = min(loop.time() + self._idle, self._deadline)
         if self._timer is None and self._due < math.inf:
-            self._timer = loop.call_at(self._due, _check_time, weakref.ref(self))
+            self._timer = loop.call_at(
+                self._due, _check_time, cast("weakref.ref[AsyncStream[Any]]", weakref.ref(self))
+            )
 
     def check_time(self) -> None:
         """Called by the timer: expire if the reader has waited too long, else look again later."""
@@ -297,7 +303,9 @@ class AsyncStream(Generic[T]):
             return
         loop = asyncio.get_running_loop()
         if loop.time() < self._due:
-            self._timer = loop.call_at(self._due, _check_time, weakref.ref(self))
+            self._timer = loop.call_at(
+                self._due, _check_time, cast("weakref.ref[AsyncStream[Any]]", weakref.ref(self))
+            )
             return
         self._expired = "deadline" if self._due == self._deadline else "idle"
         self._reply.close()

@@ -9,32 +9,28 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
 import weakref
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
 from ..errors import APIConnectionError, APIResponseError, APITimeoutError, ConfigurationError
 from .log import logger
+from .sockets import current_attempt, open_socket
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncGenerator, Mapping
 
     from .options import Limits
     from .request import Attempt, Request
 
-_KEEPALIVE_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
 _HEADER_LIMIT: Final = 256 * 1024
 _LARGE_BODY: Final = 256 * 1024
 _LINGER: Final = 1.0
 _CLOSED: Final = "the client is closed: make a new one, or close it after its last call"
-
-
-_current: ContextVar[Attempt] = ContextVar("maritaca_async_attempt")
 
 
 class Reply:
@@ -45,9 +41,9 @@ class Reply:
     def __init__(self, response: aiohttp.ClientResponse, home: _LoopSession) -> None:
         self._response = response
         self._home = home
-        self.status = response.status
-        self.reason = response.reason or ""
-        self.raw_headers = response.raw_headers
+        self.status: int = response.status
+        self.reason: str = response.reason or ""
+        self.raw_headers: tuple[tuple[bytes, bytes], ...] = response.raw_headers
         home.open.add(self)
 
     @property
@@ -136,18 +132,18 @@ class _LoopSession:
     """
 
     def __init__(self, limits: Limits, siblings: dict[asyncio.AbstractEventLoop, _LoopSession]) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.open: set[Reply] = set()
         self.sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self.closing = asyncio.Event()
+        self.closing: asyncio.Event = asyncio.Event()
         self._siblings = siblings
         self._places = asyncio.Semaphore(limits.max_connections)
-        self.session = aiohttp.ClientSession(
+        self.session: aiohttp.ClientSession = aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,  # our own places queue in order and know why they wait
                 keepalive_timeout=limits.keepalive,
                 ttl_dns_cache=60,
-                socket_factory=partial(_open_socket, self.sockets),
+                socket_factory=partial(open_socket, self.sockets),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -228,8 +224,8 @@ class Transport:
     """Sends requests; works in any number of loops, one after another or at once in several threads."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.closed = False
+        self.limits: Limits = limits
+        self.closed: bool = False
         self._sessions: dict[asyncio.AbstractEventLoop, _LoopSession] = {}
         weakref.finalize(self, _retire_all, self._sessions)
 
@@ -302,26 +298,25 @@ if hasattr(os, "register_at_fork"):
 async def _exchange(
     home: _LoopSession, request: Request, attempt: Attempt, headers: Mapping[str, str]
 ) -> aiohttp.ClientResponse:
-    token = _current.set(attempt)
-    try:
-        while True:
-            attempt.fresh = False
-            try:
-                return await home.session.request(
-                    request.method,
-                    attempt.url,
-                    data=_payload(request.body),
-                    params=request.query,
-                    headers=headers,
-                    allow_redirects=False,
-                    timeout=_client_timeout(request.timeouts.connect),
-                )
-            except (aiohttp.ClientError, OSError) as error:
-                if not _is_stale(error, attempt):
-                    raise _translate(error) from _bare(error)
-                logger.debug("%r: a kept connection had gone stale, sending again", request)
-    finally:
-        _current.reset(token)
+    while True:
+        attempt.fresh = False
+        token = current_attempt.set(attempt)
+        try:
+            return await home.session.request(
+                request.method,
+                attempt.url,
+                data=_payload(request.body),
+                params=request.query,
+                headers=headers,
+                allow_redirects=False,
+                timeout=_client_timeout(request.timeouts.connect),
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            if not _is_stale(error, attempt):
+                raise _translate(error) from _bare(error)
+            logger.debug("%r: a kept connection had gone stale, sending again", request)
+        finally:
+            current_attempt.reset(token)
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -339,21 +334,6 @@ def _is_stale(error: BaseException, attempt: Attempt) -> bool:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return isinstance(error.message, str)
     return isinstance(error, aiohttp.ClientOSError)
-
-
-def _open_socket(sockets: weakref.WeakSet[socket.socket], address: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol = address[:3]
-    made = socket.socket(family, kind, protocol)
-    made.setblocking(False)
-    # A firewall that forgets the connection during a long generation is noticed within minutes.
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE_PROBES.items():
-        if (option := getattr(socket, name, None)) is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    if (attempt := _current.get(None)) is not None:
-        attempt.fresh = True
-    sockets.add(made)
-    return made
 
 
 @lru_cache(maxsize=64)

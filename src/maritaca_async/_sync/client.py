@@ -47,9 +47,9 @@ class Maritaca:
 
     def _bind(self, twin: AsyncMaritaca) -> None:
         self._twin = twin
-        self.chat = Chat(twin.chat)
+        self.chat: Chat = Chat(twin.chat)
         """Chat completions."""
-        self.models = Models(twin.models)
+        self.models: Models = Models(twin.models)
         """The list of models."""
 
     @property

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -25,7 +26,6 @@ T = TypeVar("T")
 
 _POLL = 0.1 if sys.platform == "win32" else 5.0  # Windows cannot interrupt a longer wait
 _GOODBYE = 2.0
-_STOPPED = "the event loop of the blocking client was stopped by other code"
 
 
 class _LoopThread:
@@ -35,17 +35,16 @@ class _LoopThread:
         self.pid = os.getpid()
         self.thread = threading.Thread(target=self._serve, name="maritaca-async", daemon=True)
         self._ready: Future[BlockingPortal] = Future()
+        self._ended = False
         self.thread.start()
         self.portal = self._ready.result()
-        self.leaving = False
 
     @property
     def usable(self) -> bool:
-        return self.pid == os.getpid() and self.thread.is_alive()
+        return not self._ended and self.pid == os.getpid() and self.thread.is_alive()
 
     def stop(self) -> None:
-        if self.usable:
-            self.leaving = True
+        with suppress(RuntimeError):  # it has stopped already
             self.portal.start_task_soon(self.portal.stop, True)
             self.thread.join(_GOODBYE)
 
@@ -60,6 +59,8 @@ class _LoopThread:
         except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for the portal
             if not self._ready.done():
                 self._ready.set_exception(error)
+        finally:
+            self._ended = True
 
 
 class _Home:
@@ -68,17 +69,27 @@ class _Home:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.current: _LoopThread | None = None
+        self.exiting = False
         self.inherited: list[_LoopThread] = []  # of the parent: kept, for finalizing them would wait for ever
 
     def enter(self) -> _LoopThread:
         current = self.current
-        if current is not None and current.usable:
+        if current is not None and current.usable and not self.exiting:
             return current
+        if self.exiting:
+            raise self.stopped()
         _refuse_gevent()
         with self.lock:
             if self.current is None or not self.current.usable:
                 self.current = _LoopThread()
             return self.current
+
+    def stopped(self) -> MaritacaError:
+        """The error for a loop that is gone; at exit, daemon threads wait to vanish with the process instead."""
+        if self.exiting and threading.current_thread().daemon:
+            threading.Event().wait()
+        why = "the process is exiting" if self.exiting else "other code stopped it"
+        return MaritacaError(f"the event loop of the blocking client is gone: {why}")
 
     def leave_to_parent(self) -> None:
         self.lock = threading.Lock()
@@ -87,7 +98,8 @@ class _Home:
             self.current = None
 
     def stop(self) -> None:
-        if self.current is not None:
+        self.exiting = True
+        if self.current is not None and self.current.usable:
             self.current.stop()
 
 
@@ -113,7 +125,10 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
             "itself: use AsyncMaritaca in code that runs there"
         )
     finished = threading.Event()
-    future: Future[T] = home.portal.start_task_soon(_signal_end, finished, function, args)
+    try:
+        future: Future[T] = home.portal.start_task_soon(_signal_end, finished, function, args)
+    except RuntimeError:
+        raise _home.stopped() from None
     try:
         return _result(future, home)
     except BaseException:
@@ -140,12 +155,9 @@ def _result(future: Future[T], home: _LoopThread) -> T:
             if future.done():
                 raise
             if not home.thread.is_alive():
-                raise MaritacaError(_STOPPED) from None
+                raise _home.stopped() from None
         except CancelledError:
-            if home.leaving:
-                # At exit only daemon threads still wait; they vanish with the process, not with an error.
-                threading.Event().wait()
-            raise MaritacaError(_STOPPED) from None
+            raise _home.stopped() from None
 
 
 def _refuse_gevent() -> None:

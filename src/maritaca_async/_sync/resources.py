@@ -62,7 +62,7 @@ class Chat:
     """`client.chat`."""
 
     def __init__(self, twin: AsyncChat) -> None:
-        self.completions = ChatCompletions(twin.completions)
+        self.completions: ChatCompletions = ChatCompletions(twin.completions)
         """Chat completions."""
 
 

@@ -92,7 +92,7 @@ class AsyncChat:
     """`client.chat`."""
 
     def __init__(self, engine: Engine, defaults: Defaults) -> None:
-        self.completions = AsyncChatCompletions(engine, defaults)
+        self.completions: AsyncChatCompletions = AsyncChatCompletions(engine, defaults)
         """Chat completions."""
 
 

@@ -1,0 +1,194 @@
+"""Imports point down only, none is hidden in a function, and each foreign library has its one room."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+CORE, SDK, ADAPTER = "maritaca_async._core.", "maritaca_async.", "langchain_maritaca"
+
+# What each room may import of ours, at run time. A name ending in a dot stands for everything below it.
+LAYERS: dict[str, tuple[str, ...]] = {
+    "langchain_maritaca": (
+        "langchain_maritaca",
+        "maritaca_async",
+        "maritaca_async.types",
+        "maritaca_async.errors",
+    ),
+    "maritaca_async.sandbox": (
+        "maritaca_async.sandbox",
+        "maritaca_async.types",
+        "maritaca_async.errors",
+        "maritaca_async.catalogue",
+    ),
+    "maritaca_async._sync": (
+        "maritaca_async._sync",
+        SDK + "client",
+        SDK + "resources",
+        SDK + "types",
+        CORE + "stream",
+        CORE + "options",
+        SDK + "errors",
+    ),
+    "maritaca_async.client": (
+        SDK + "resources",
+        CORE + "engine",
+        CORE + "transport",
+        CORE + "options",
+        CORE + "request",
+        SDK + "errors",
+    ),
+    "maritaca_async.resources": (
+        SDK + "resources",
+        CORE + "engine",
+        CORE + "stream",
+        CORE + "options",
+        CORE + "request",
+        CORE + "sse",
+        SDK + "types",
+        SDK + "errors",
+    ),
+    "maritaca_async._core.engine": (
+        CORE + "transport",
+        CORE + "stream",
+        CORE + "retry",
+        CORE + "request",
+        CORE + "options",
+        CORE + "http_info",
+        CORE + "log",
+        SDK + "errors",
+        SDK + "_version",
+    ),
+    "maritaca_async._core.transport": (CORE + "request", CORE + "options", CORE + "log", CORE + "sockets", SDK + "errors"),
+    "maritaca_async._core.stream": (CORE + "sse", CORE + "request", SDK + "errors"),
+    "maritaca_async._core.request": (CORE + "retry", CORE + "options", CORE + "http_info", SDK + "errors"),
+    "maritaca_async._core.retry": (CORE + "options", SDK + "errors"),
+    "maritaca_async._core.options": (SDK + "errors",),
+    "maritaca_async._core.sse": (SDK + "errors",),
+    "maritaca_async._core.sockets": (),
+    "maritaca_async._core.log": (),
+    "maritaca_async._core.http_info": (),
+    "maritaca_async.types": (SDK + "types",),
+    "maritaca_async.errors": (),
+    "maritaca_async.catalogue": (),
+    "maritaca_async._version": (),
+}
+# Foreign libraries and the only places that may import them.
+ROOMS = {
+    "aiohttp": ("maritaca_async._core.transport", "maritaca_async.sandbox"),
+    "anyio": ("maritaca_async._sync.portal",),
+    "langchain_core": ("langchain_maritaca",),
+    "pytest": ("maritaca_async.sandbox.pytest_plugin",),
+    "threading": ("maritaca_async._sync.portal", "maritaca_async.sandbox"),
+}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).parent.parts)
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def runtime_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not is_type_checking(child):
+            yield child
+            yield from runtime_nodes(child)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules a file imports at run time, in full."""
+    for node in runtime_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package_of(path).split(".")
+            start = ".".join(base[: len(base) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (start, node.module)))
+            for alias in node.names:
+                deeper = SOURCE.joinpath(*module.split("."), alias.name)
+                yield (
+                    f"{module}.{alias.name}"
+                    if deeper.with_suffix(".py").exists() or deeper.is_dir()
+                    else module
+                )
+
+
+def room_of(module: str) -> str | None:
+    found = [room for room in LAYERS if module == room or module.startswith(room + ".")]
+    return max(found, key=len, default=None)
+
+
+def allowed(imported: str, permitted: tuple[str, ...]) -> bool:
+    return any(imported == name or imported.startswith(name + ".") for name in permitted)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_imports_only_from_lower_layers(path: Path) -> None:
+    module = name_of(path)
+    if module in {"maritaca_async", "maritaca_async._core"}:
+        return  # the way in re-exports from everywhere
+    room = room_of(module)
+    assert room is not None, f"{module} has no place in the layer table"
+    permitted = LAYERS[room]
+    if room == "langchain_maritaca":
+        ours = [name for name in imports(path) if name.startswith("maritaca_async")]
+        private = [name for name in ours if any(part.startswith("_") for part in name.split("."))]
+        assert private == [], "the adapter uses public names only"
+        return
+    wrong = [
+        name
+        for name in imports(path)
+        if name.startswith(("maritaca_async", ADAPTER)) and not allowed(name, permitted)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_foreign_library_is_imported_only_in_its_room(path: Path) -> None:
+    module = name_of(path)
+    for imported in imports(path):
+        rooms = ROOMS.get(imported.split(".")[0])
+        assert rooms is None or allowed(module, rooms), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_import_hides_in_a_function(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            hidden = [
+                inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)
+            ]
+            assert hidden == [], f"{node.name} imports on line {hidden}"
+
+
+def test_modules_import_each_other_without_cycles() -> None:
+    graph = {
+        name_of(path): {name for name in imports(path) if name.startswith((SDK, ADAPTER))} for path in MODULES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail, module))
+        if module in done:
+            return
+        for imported in graph.get(module, ()):
+            if imported != module:
+                visit(imported, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
