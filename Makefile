@@ -36,5 +36,12 @@ check: .venv/.dev  ## Lint, types, layers and budgets
 bench: .venv/.dev  ## Measure CPU per call and per event beside raw aiohttp
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+.venv/.docs: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
+docs: .venv/.docs  ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
 clean:  ## Remove what the other targets made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build site

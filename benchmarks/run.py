@@ -45,7 +45,9 @@ class EmptyModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "empty"
 
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         raise NotImplementedError
 
     async def _agenerate(
@@ -168,7 +170,9 @@ def import_milliseconds(statement: str) -> float:
         subprocess.run([sys.executable, "-c", code], check=True)
         return (time.perf_counter() - started) * 1e3
 
-    return statistics.median(once(statement) for _ in range(7)) - statistics.median(once("") for _ in range(7))
+    return statistics.median(once(statement) for _ in range(7)) - statistics.median(
+        once("") for _ in range(7)
+    )
 
 
 def kilobytes_per_open_stream(base_url: str) -> float:

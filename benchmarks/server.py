@@ -1,7 +1,7 @@
 """A server that costs next to nothing: canned answers, in a process of its own.
 
-Run as `python benchmarks/server.py`; prints its port. `/plain` in the prompt's place is not looked at:
-a body with `"stream":true` gets EVENTS events, anything else one completion.
+Run as `python benchmarks/server.py`; prints its port. A body with `"stream":true` gets EVENTS events in
+one burst, or one by one when the request has a header `X-Paced`; anything else gets one completion.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _COMPLETION = json.dumps(
     },
     ensure_ascii=False,
 ).encode()
-_PLAIN = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-    % (len(_COMPLETION), _COMPLETION)
+_PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_COMPLETION),
+    _COMPLETION,
 )
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _PIECES = [b"%x\r\n%s\r\n" % (len(event), event) for event in [*_STREAM, b"data: [DONE]\n\n"]]
@@ -61,6 +61,11 @@ class _Answerer(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._buffer = b""
+        self._paced: asyncio.Task[None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._paced is not None:
+            self._paced.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -72,7 +73,7 @@ def _teach_aioresponses() -> None:
     original = aiohttp.ClientResponse.__init__
 
     def patched(self: aiohttp.ClientResponse, *args: object, **kwargs: object) -> None:
-        kwargs.setdefault("stream_writer", None)
+        kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
         original(self, *args, **kwargs)  # type: ignore[arg-type]
 
     aiohttp.ClientResponse.__init__ = patched  # type: ignore[method-assign]

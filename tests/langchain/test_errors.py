@@ -97,7 +97,6 @@ def test_answer_that_cannot_be_used_is_an_error_of_both_families(
     ("kind", "ours", "retryable"),
     [
         ("close", errors.StreamInterruptedError, True),
-        ("reset", errors.StreamInterruptedError, True),
         ("end", errors.StreamInterruptedError, True),
         ("malformed", errors.APIResponseError, False),
         ("error", errors.APIStreamError, True),
@@ -118,14 +117,9 @@ def test_error_inside_a_stream_comes_after_its_text(
 
 def test_stream_that_was_cut_off_gives_no_closing_chunk(make_model: MakeModel, sandbox: Sandbox) -> None:
     sandbox.inject(Fault(kind="close", after_events=3))
-    pieces = []
+    pieces: list[Any] = []
     with pytest.raises(errors.StreamInterruptedError):
         pieces.extend(make_model().stream("Olá"))
-    sandbox.inject(Fault(kind="close", after_events=3))
-    stream = make_model().stream("Olá")
-    with pytest.raises(errors.StreamInterruptedError):
-        for piece in stream:
-            pieces.append(piece)
     assert pieces
     assert {piece.chunk_position for piece in pieces} == {None}
 
@@ -256,10 +250,19 @@ SAMPLES = [
             "m", status_code=400, code="c", body="b", retry_after=1.5, request=REQUEST, http=HTTP
         )
         for kind in (
-            "APIStatusError BadRequestError AuthenticationError PaymentRequiredError PermissionDeniedError "
-            "NotFoundError RequestTimeoutError ConflictError PayloadTooLargeError UnprocessableEntityError "
-            "RateLimitError InternalServerError"
-        ).split()
+            "APIStatusError",
+            "BadRequestError",
+            "AuthenticationError",
+            "PaymentRequiredError",
+            "PermissionDeniedError",
+            "NotFoundError",
+            "RequestTimeoutError",
+            "ConflictError",
+            "PayloadTooLargeError",
+            "UnprocessableEntityError",
+            "RateLimitError",
+            "InternalServerError",
+        )
     ),
 ]
 

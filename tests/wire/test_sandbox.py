@@ -291,6 +291,22 @@ async def test_client_that_leaves_before_the_reply_is_recorded() -> None:
         assert sandbox.requests[0].status is None
 
 
+async def test_client_that_leaves_in_the_middle_of_a_write_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Sandbox() as sandbox:
+        for _ in range(5):
+            async with aiohttp.ClientSession(headers=KEY) as session:
+                url = f"{sandbox.base_url}/chat/completions"
+                reply = await session.post(url, json=body("Conte até 20000", stream=True))
+                await reply.content.readany()
+                reply.close()
+        await until(lambda: sandbox.in_flight == 0)
+        assert all(record.disconnected_at for record in sandbox.requests)
+        assert not any(record.completed for record in sandbox.requests)
+    assert caplog.records == []
+
+
 async def test_gauges_count_requests_under_way() -> None:
     async with Sandbox(latency=0.2) as sandbox:
         calls = asyncio.gather(*(post(sandbox, body()) for _ in range(5)))

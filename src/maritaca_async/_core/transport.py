@@ -379,7 +379,9 @@ def _translate(error: BaseException) -> APIConnectionError:
     said = next(
         (text for kind, text in _TRANSLATIONS if isinstance(error, kind)), "the request could not be sent"
     )
-    translated = APIConnectionError(f"{said}: {error}")
+    # Errors of the connector name host and cause; those of the parser speak of codes that are not the API's.
+    named = isinstance(error, aiohttp.ClientConnectorError) or not isinstance(error, aiohttp.ClientError)
+    translated = APIConnectionError(f"{said}: {error}" if named else said)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         translated.retryable = False
     return translated

@@ -57,11 +57,13 @@ class _Service:
         self._state.enter(record)
         try:
             response = await self._respond(request, handler)
-        except (asyncio.CancelledError, ConnectionError):
-            record.completed = False
-            if _gone(request):
-                record.disconnected_at = time.monotonic()
+        except asyncio.CancelledError:
+            _note_departure(request, record)
             raise
+        except ConnectionError:
+            # Raised on, it would be logged as an error of the server.
+            _note_departure(request, record)
+            return web.Response()
         finally:
             self._state.leave(record)
         if not _gone(request):
@@ -175,6 +177,12 @@ class _FlexLane:
 
 def _gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
+
+
+def _note_departure(request: web.Request, record: RecordedRequest) -> None:
+    record.completed = False
+    if _gone(request):
+        record.disconnected_at = time.monotonic()
 
 
 async def _recorded(request: web.Request) -> RecordedRequest:

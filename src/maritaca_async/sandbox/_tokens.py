@@ -6,9 +6,10 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ._request import AssistantMessage, ChatRequest, TextPart, UserMessage
+from ._prompt import text_of
+from ._request import AssistantMessage, ChatRequest, Message, Part, TextPart, UserMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,24 +39,28 @@ def prompt_blocks(request: ChatRequest, files: Sequence[Attachment]) -> list[tup
     """
     tools = json.dumps([tool.model_dump() for tool in request.tools]) if request.tools else ""
     blocks = [(f"{request.model}\0{tools}", count_tokens(tools))]
-    waiting = list(files)
+    unread = iter(files)
     for message in request.messages:
         tokens = _MESSAGE_OVERHEAD + count_tokens(_own_text(message))
-        if isinstance(message, UserMessage) and isinstance(message.content, list):
-            for part in message.content:
-                if not isinstance(part, TextPart):
-                    tokens += max(_IMAGE_TOKENS, count_tokens(waiting.pop(0).text))
+        tokens += sum(_file_tokens(next(unread)) for _ in _file_parts(message))
         blocks.append((repr(message), tokens))
     return blocks
 
 
-def _own_text(message: Any) -> str:
-    if isinstance(message, UserMessage) and isinstance(message.content, list):
-        return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
-    if isinstance(message, AssistantMessage):
-        calls = [f"{call.function.name} {call.function.arguments}" for call in message.tool_calls or ()]
-        return "\n".join([message.content or "", *calls])
-    return str(message.content)
+def _file_parts(message: Message) -> list[Part]:
+    if not isinstance(message, UserMessage) or isinstance(message.content, str):
+        return []
+    return [part for part in message.content if not isinstance(part, TextPart)]
+
+
+def _file_tokens(file: Attachment) -> int:
+    return max(_IMAGE_TOKENS, count_tokens(file.text))
+
+
+def _own_text(message: Message) -> str:
+    calls = message.tool_calls or () if isinstance(message, AssistantMessage) else ()
+    called = (f"{call.function.name} {call.function.arguments}" for call in calls)
+    return "\n".join([text_of(message), *called])
 
 
 class PrefixMemory:
