@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -11,6 +13,7 @@ from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser,
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from ._payload import wire_response_format, wire_tools
@@ -104,16 +107,30 @@ def _json_parser(schema: Any) -> BaseOutputParser[Any]:
 # Parsers that never pass off half an answer, or none, as the answer
 
 
-def _refuse_half_answers(result: list[Generation]) -> None:
-    message = result[0].message if isinstance(result[0], ChatGeneration) else None
-    reason = message.response_metadata.get("finish_reason") if message is not None else None
+def _has_ended(result: list[Generation], *, partial: bool) -> bool:
+    """Whether the answer is whole: of a stream, only the last piece knows its finish reason.
+
+    Raises:
+        OutputParserException: it was cut off.
+    """
+    generation = result[0]
+    metadata = generation.message.response_metadata if isinstance(generation, ChatGeneration) else {}
+    reason = metadata.get("finish_reason")
     if reason in _CUT_OFF:
-        raise OutputParserException(_CUT_OFF[reason], llm_output=result[0].text)
+        raise OutputParserException(_CUT_OFF[reason], llm_output=generation.text)
+    return not partial or reason is not None
 
 
-def _refuse_nothing(parsed: Any, result: list[Generation]) -> None:
+def _refuse_broken_json(text: str) -> None:
+    # LangChain's own parsers would repair it.
+    try:
+        parse_json_markdown(text, parser=partial(json.loads, strict=False))
+    except ValueError as error:
+        raise OutputParserException(f"the answer is not JSON: {text!r:.500}", llm_output=text) from error
+
+
+def _refuse_nothing(parsed: Any, text: str) -> None:
     if parsed is None:
-        text = result[0].text
         raise OutputParserException(
             f"the answer holds no valid call of the function: {text!r:.500}", llm_output=text
         )
@@ -121,29 +138,32 @@ def _refuse_nothing(parsed: Any, result: list[Generation]) -> None:
 
 class _JsonParser(JsonOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        _refuse_half_answers(result)
+        if _has_ended(result, partial=partial):
+            _refuse_broken_json(result[0].text)
         return super().parse_result(result, partial=partial)
 
 
 class _PydanticParser(PydanticOutputParser[Any]):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        _refuse_half_answers(result)
+        if _has_ended(result, partial=partial):
+            _refuse_broken_json(result[0].text)
+            partial = False
         return super().parse_result(result, partial=partial)
 
 
 class _JsonToolParser(JsonOutputKeyToolsParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        _refuse_half_answers(result)
+        ended = _has_ended(result, partial=partial)
         parsed = super().parse_result(result, partial=partial)
-        if not partial:
-            _refuse_nothing(parsed, result)
+        if ended:
+            _refuse_nothing(parsed, result[0].text)
         return parsed
 
 
 class _PydanticToolParser(PydanticToolsParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        _refuse_half_answers(result)
-        parsed = super().parse_result(result, partial=partial)
-        if not partial:
-            _refuse_nothing(parsed, result)
+        ended = _has_ended(result, partial=partial)
+        parsed = super().parse_result(result, partial=partial and not ended)
+        if ended:
+            _refuse_nothing(parsed, result[0].text)
         return parsed

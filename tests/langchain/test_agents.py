@@ -75,7 +75,12 @@ async def test_answer_of_a_graph_node_is_streamed_and_is_the_answer_of_invoke(ma
     async def node(state: dict[str, Any]) -> dict[str, Any]:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    graph = graphs.StateGraph(graphs.MessagesState).add_node("model", node).add_edge(graphs.START, "model").compile()
+    graph = (
+        graphs.StateGraph(graphs.MessagesState)
+        .add_node("model", node)
+        .add_edge(graphs.START, "model")
+        .compile()
+    )
     request = {"messages": [("user", "Oi")]}
     pieces = [message async for message, _ in graph.astream(request, stream_mode="messages")]
     assert len(pieces) > 2

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +22,11 @@ from conftest import KEY
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.load import dumpd, dumps, load
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
-from scripted import Exchange, ScriptedServer, chunk, streams
+from scripted import Exchange, ScriptedServer, chunk
 
 import langchain_maritaca
 import maritaca_async
@@ -106,7 +105,9 @@ def test_defaults_are_the_services_own() -> None:
 
 
 def test_missing_key_says_what_to_set() -> None:
-    with pytest.raises(ValidationError, match="set the environment variable MARITACA_API_KEY or pass api_key"):
+    with pytest.raises(
+        ValidationError, match="set the environment variable MARITACA_API_KEY or pass api_key"
+    ):
         ChatMaritaca()
 
 
@@ -138,7 +139,9 @@ def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ({"temperature": "quente"}, "temperature"),
     ],
 )
-def test_argument_that_cannot_work_is_refused_without_showing_the_key(fields: dict[str, Any], said: str) -> None:
+def test_argument_that_cannot_work_is_refused_without_showing_the_key(
+    fields: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValidationError, match=said) as caught:
         ChatMaritaca(**{"api_key": KEY, **fields})
     assert KEY not in str(caught.value)
@@ -187,8 +190,7 @@ def test_unknown_argument_moves_to_model_kwargs_with_a_warning_that_points_here(
 
 
 def test_argument_given_twice_is_refused() -> None:
-    with warnings.catch_warnings(), pytest.raises(ValidationError, match="given twice"):
-        warnings.simplefilter("ignore")
+    with pytest.warns(UserWarning, match="moved"), pytest.raises(ValidationError, match="given twice"):
         ChatMaritaca(api_key=KEY, seed=1, model_kwargs={"seed": 2})
 
 
@@ -293,7 +295,12 @@ def test_empty_tool_list_is_not_sent(make_model: MakeModel, sandbox: Sandbox) ->
     assert set(sent(sandbox)) == {"model", "messages", "response_format"}
 
 
-_SCHEMA = {"title": "pessoa", "type": "object", "properties": {"nome": {"type": "string"}}, "required": ["nome"]}
+_SCHEMA = {
+    "title": "pessoa",
+    "type": "object",
+    "properties": {"nome": {"type": "string"}},
+    "required": ["nome"],
+}
 
 
 def test_bound_tools_reach_the_wire(make_model: MakeModel, sandbox: Sandbox) -> None:
@@ -305,7 +312,9 @@ def test_bound_tools_reach_the_wire(make_model: MakeModel, sandbox: Sandbox) -> 
     assert (body["parallel_tool_calls"], body["tools"][0]["function"]["strict"]) == (False, True)
 
 
-def test_tools_that_run_on_the_service_ask_for_the_whole_answer(make_model: MakeModel, sandbox: Sandbox) -> None:
+def test_tools_that_run_on_the_service_ask_for_the_whole_answer(
+    make_model: MakeModel, sandbox: Sandbox
+) -> None:
     model = make_model().bind_tools([{"type": "web_search"}])
     (answer,) = model.stream("Notícias de hoje?")
     assert answer.response_metadata["token_usage"]["tool_execution_details"]["web_search_calls"] == 1
@@ -339,7 +348,9 @@ def test_stream_equals_invoke_but_for_ids(make_model: MakeModel, sandbox: Sandbo
 
 
 def test_extracted_files_are_in_the_metadata_of_streams_too(make_model: MakeModel) -> None:
-    prompt = [HumanMessage([{"type": "file", "base64": "QUJD", "mime_type": "text/plain", "filename": "a.txt"}])]
+    prompt = [
+        HumanMessage([{"type": "file", "base64": "QUJD", "mime_type": "text/plain", "filename": "a.txt"}])
+    ]
     model = make_model()
     first, *rest = model.stream(prompt)
     plain, whole = model.invoke(prompt), first + rest
@@ -661,7 +672,9 @@ class Tracer(BaseCallbackHandler):
 
 def test_traces_know_the_model_its_parameters_and_its_version(make_model: MakeModel) -> None:
     tracer = Tracer()
-    make_model(temperature=0.5, max_tokens=9, stop="fim", callbacks=[tracer]).invoke("Olá", model="sabiazinho-4")
+    make_model(temperature=0.5, max_tokens=9, stop="fim", callbacks=[tracer]).invoke(
+        "Olá", model="sabiazinho-4"
+    )
     metadata, params = tracer.started["metadata"], tracer.started["invocation_params"]
     assert metadata["ls_provider"] == "maritaca"
     assert metadata["ls_model_name"] == "sabiazinho-4"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from answers import call, completion
+from answers import call, completion, in_pieces
 from conftest import KEY
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as BaseModelV1
-from scripted import ScriptedServer, answers
+from scripted import ScriptedServer, answers, streams
 
 from langchain_maritaca import ChatMaritaca
 from maritaca_async.sandbox import Sandbox
@@ -133,11 +133,16 @@ HALF = '{"nome": "Ana Souza", "idade": 3'
 BAD = [
     ("json_schema", completion({"content": HALF}, "length"), "max_tokens"),
     ("json_schema", completion({"content": HALF}, "content_filter"), "content_filter"),
-    ("json_schema", completion({"content": ""}), ""),
-    ("json_schema", completion({"content": "Não posso"}), ""),
+    ("json_schema", completion({"content": HALF}), "not JSON"),
+    ("json_schema", completion({"content": ""}), "not JSON"),
+    ("json_schema", completion({"content": "Não posso"}), "not JSON"),
     ("json_schema", completion({"content": '{"nome": "Ana", "idade": -1}'}), "idade"),
     ("function_calling", completion({"tool_calls": [call(HALF, name="Pessoa")]}, "length"), "max_tokens"),
-    ("function_calling", completion({"tool_calls": [call(HALF, name="Pessoa")]}, "tool_calls"), "no valid call"),
+    (
+        "function_calling",
+        completion({"tool_calls": [call(HALF, name="Pessoa")]}, "tool_calls"),
+        "no valid call",
+    ),
     ("function_calling", completion({"content": "Não posso"}), "no valid call"),
 ]
 
@@ -155,6 +160,20 @@ async def test_half_an_answer_or_none_is_an_error_never_an_object(
         assert found["parsed"] is None
         assert isinstance(found["parsing_error"], OutputParserException)
         assert found["raw"].response_metadata["finish_reason"] == body["choices"][0]["finish_reason"]
+
+
+@pytest.mark.parametrize(("method", "body", "said"), BAD)
+async def test_stream_that_ends_in_half_an_answer_or_none_is_an_error(
+    method: Any, body: dict[str, Any], said: str
+) -> None:
+    async with ScriptedServer((streams(*in_pieces(body, [5]), "[DONE]"),)) as server:
+        chain = ChatMaritaca(api_key=KEY, base_url=server.base_url).with_structured_output(
+            Pessoa, method=method
+        )
+        with pytest.raises(OutputParserException, match=said):
+            _ = [piece async for piece in chain.astream(PROMPT)]
+        # LangChain closes its generators in tasks of its own, a moment later.
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("method", METHODS)

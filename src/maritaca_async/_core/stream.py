@@ -180,6 +180,8 @@ class AsyncStream(Generic[T]):
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if self._ended:
+            return
         self._reading = True
         try:
             self._arm()

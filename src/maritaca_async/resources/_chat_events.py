@@ -15,7 +15,7 @@ from ..types.chat_events import (
     ToolCallDeltaEvent,
     ToolCallDoneEvent,
 )
-from ._chat_accumulator import ChoiceState
+from ..types.tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:
     from ..types.chat import ChatCompletionChunk, ChunkChoice
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class ChatEvents:
     """Queues the events that chunks mean, and at the end those that say what is complete."""
 
-    __slots__ = ("_choices", "_finished", "_queue")
+    __slots__ = ("_finished", "_queue", "_tools")
 
     def __init__(self) -> None:
         self._queue: deque[ChatStreamEvent] = deque()
-        self._choices: dict[int, ChoiceState] = {}
+        self._tools: dict[int, ToolCallAssembler] = {}
         self._finished = False
 
     def take(self) -> ChatStreamEvent | None:
@@ -68,8 +68,8 @@ class ChatEvents:
         if delta.content:
             self._queue.append(ContentDeltaEvent(delta.content, index))
         if delta.tool_calls:
-            state = self._choices.setdefault(index, ChoiceState(index))
+            tools = self._tools.setdefault(index, ToolCallAssembler())
             for piece in delta.tool_calls:
-                call = state.call_for(piece)
+                call = tools.call_for(piece)
                 added = call.add(piece)
                 self._queue.append(ToolCallDeltaEvent(call.position, call.id, call.name, added, index))

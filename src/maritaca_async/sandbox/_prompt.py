@@ -74,7 +74,9 @@ class Clues:
             "names": [name for name in _NAME.findall(text) if name.strip("'") not in quoted],
         }
         self._numbers_left = list(self._numbers)
-        self._strings_left = {kind: list(found) for kind, found in self._strings.items()}
+        self._strings_left: dict[StringClue, list[str]] = {
+            kind: list(found) for kind, found in self._strings.items()
+        }
 
     def start_over(self) -> None:
         """Begin another call: what is left comes first, what is used up may be used again."""

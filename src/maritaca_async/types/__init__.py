@@ -23,6 +23,16 @@ from .chat import (
     ToolExecutionDetails,
     Usage,
 )
+from .chat_events import (
+    ChatStreamEvent,
+    ChunkEvent,
+    ContentDeltaEvent,
+    ContentDoneEvent,
+    InvalidToolCallEvent,
+    ReasoningDeltaEvent,
+    ToolCallDeltaEvent,
+    ToolCallDoneEvent,
+)
 from .chat_params import (
     AssistantMessageParam,
     CompletionParams,
@@ -49,16 +59,21 @@ from .chat_params import (
 )
 from .models import ModelCard, ModelList, TopProvider
 from .shared import ChatModel, RequestOptions
+from .tool_calls import OpenToolCall, ToolCallAssembler, tool_call_problem
 
 __all__ = [
     "AssistantMessageParam",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatModel",
+    "ChatStreamEvent",
     "Choice",
     "ChunkChoice",
+    "ChunkEvent",
     "CompletionParams",
     "CompletionTokensDetails",
+    "ContentDeltaEvent",
+    "ContentDoneEvent",
     "ContentPart",
     "Delta",
     "ExtractedFile",
@@ -74,6 +89,7 @@ __all__ = [
     "ImagePart",
     "ImageURL",
     "InvalidToolCall",
+    "InvalidToolCallEvent",
     "JsonSchema",
     "JsonSchemaFormat",
     "Message",
@@ -82,14 +98,19 @@ __all__ = [
     "ModelList",
     "NamedFunction",
     "NamedToolChoice",
+    "OpenToolCall",
     "PlainFormat",
     "PromptTokensDetails",
+    "ReasoningDeltaEvent",
     "RequestOptions",
     "StreamOptions",
     "SystemMessageParam",
     "TextPart",
     "ToolCall",
+    "ToolCallAssembler",
     "ToolCallDelta",
+    "ToolCallDeltaEvent",
+    "ToolCallDoneEvent",
     "ToolCallParam",
     "ToolExecutionDetails",
     "ToolMessageParam",
@@ -97,4 +118,5 @@ __all__ = [
     "TopProvider",
     "Usage",
     "UserMessageParam",
+    "tool_call_problem",
 ]
