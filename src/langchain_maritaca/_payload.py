@@ -138,7 +138,10 @@ def _wire_calls(message: AIMessage) -> list[Wire]:
     if calls:
         return calls
     raw = message.additional_kwargs.get("tool_calls") or ()
-    return [_call(call.get("id"), call["function"]["name"], call["function"]["arguments"]) for call in raw]
+    functions = [(call.get("id"), call["function"]) for call in raw if call.get("function")]
+    return [
+        _call(call_id, function.get("name"), function.get("arguments")) for call_id, function in functions
+    ]
 
 
 def _call(call_id: str | None, name: str | None, arguments: str | None) -> Wire:

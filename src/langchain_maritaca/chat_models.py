@@ -197,6 +197,7 @@ class ChatMaritaca(ConnectedChatModel):
         stream: bool = False,
     ) -> dict[str, Any]:
         given = {**self._own_params(), **call}
+        given["model"] = given["model"] or self.model_name
         if stop is not None:
             given["stop"] = stop
         given.pop("stream", None)

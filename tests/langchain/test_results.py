@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from typing import Any
@@ -12,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_maritaca._results import chat_result, combine_outputs
+from langchain_maritaca._results import chat_result, combine_outputs, quick_text_chunk, usual_text_chunk
 from maritaca_async.types import ChatCompletion
 
 DETAILED = {
@@ -118,6 +118,9 @@ def test_summaries_of_several_calls_are_added_up() -> None:
     assert combined["token_usage"]["prompt_tokens_details"] == {"cached_tokens": 16}
     assert combined["token_usage"]["tool_execution_details"]["data_ocean_gb_processed"] == 0.5
     assert combine_outputs([None]) == {}
+    assert combine_outputs([{"token_usage": {"prompt_tokens": 1, "note": "x"}}]) == {
+        "token_usage": {"prompt_tokens": 1}
+    }
 
 
 # Streams
@@ -137,17 +140,17 @@ def test_stream_ends_with_one_closing_chunk() -> None:
 
 
 def test_text_chunk_is_what_the_constructors_would_make() -> None:
-    made, other, _ = streamed([chunk(content="Olá"), chunk(content="Oi")])
-    metadata = {"model_provider": "maritaca"}
-    usual = ChatGenerationChunk(message=AIMessageChunk(content="Olá", response_metadata=metadata))
+    made, usual = quick_text_chunk("Olá"), usual_text_chunk("Olá")
     assert made == usual
     assert repr(made) == repr(usual)
     assert made.model_dump() == usual.model_dump()
     assert dumpd(made) == dumpd(usual)
     assert pickle.loads(pickle.dumps(made)) == usual
-    assert made + other == usual + other
+    assert copy.deepcopy(made) == usual
+    assert made + quick_text_chunk("Oi") == usual + usual_text_chunk("Oi")
     assert made.__getstate__() == usual.__getstate__()
     assert made.message.__getstate__() == usual.message.__getstate__()
+    assert [piece == usual for piece in streamed([chunk(content="Olá")])] == [True, False]
 
 
 def test_text_chunks_share_nothing_that_can_change() -> None:

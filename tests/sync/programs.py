@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from typing import Any
 
 from maritaca_async import AsyncMaritaca, Maritaca
@@ -231,5 +232,7 @@ def call_at_exit() -> None:
 
 
 if __name__ == "__main__":
+    # Newer Pythons warn of any fork beside threads; that it works here all the same is what is tested.
+    warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
     globals()[NAME]()
     print("end", flush=True)

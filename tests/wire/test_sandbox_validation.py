@@ -259,4 +259,5 @@ async def test_too_many_bytes_of_files_get_400() -> None:
 
 async def test_huge_body_gets_413() -> None:
     status, reply = await send(data=io.BytesIO(b"a" * (76 * 2**20)))
-    assert (status, reply) == (413, {"detail": "Request Entity Too Large"})
+    assert status == 413
+    assert reply["detail"].endswith("Too Large")  # newer Pythons have another phrase for it

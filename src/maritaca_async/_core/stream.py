@@ -6,7 +6,6 @@ import asyncio
 import math
 import weakref
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast
 
 from ..errors import (
@@ -31,28 +30,30 @@ if TYPE_CHECKING:
     from .transport import Reply
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _HEAD = 4096
 
 
-class Decoder(Protocol[T]):
+class Decoder(Protocol[T_co]):
     """Turns the events of one stream into items, and knows when it is complete. Pure."""
 
-    done: bool
-    """Whether the end marker has arrived: nothing after it counts."""
+    def is_end(self, event: ServerSentEvent) -> bool:
+        """Whether an event is the end marker: nothing after it counts."""
+        ...
 
-    def decode(self, event: ServerSentEvent) -> T | None:
+    def decode(self, event: ServerSentEvent) -> T_co | None:
         """The item an event stands for, None for the end marker."""
 
-    def whole(self, body: bytes) -> list[T]:
-        """The items of an answer that came as one JSON document although a stream was asked for."""
+    def whole(self, body: bytes) -> T_co:
+        """The item for an answer that came as one JSON document although a stream was asked for."""
         ...
 
     def may_end(self) -> bool:
-        """Whether the answer is complete without an end marker."""
+        """Whether the answer is complete."""
         ...
 
     def received(self) -> Any:
-        """What has arrived, in the shape of the complete answer."""
+        """What has been decoded, in the shape of the complete answer."""
 
 
 class AsyncStream(Generic[T]):
@@ -77,14 +78,15 @@ class AsyncStream(Generic[T]):
         self._reply = reply
         self._decoder = decoder
         self._request = request
-        self._limits = limits
+        self._max_body_bytes = limits.max_body_bytes
         self._sse = SSEDecoder(limits.max_event_bytes)
-        self._items: deque[T] = deque()
-        self._failure: APIError | None = None
-        self._head: bytes | None = b""
-        self._reading = False
+        self._head: bytes | None = b""  # the beginning of the body, until it has shown to be a stream
+        self._first: T | None = None
+        self._events: deque[ServerSentEvent] = deque()
+        self._body_ended = False
         self._ended = False
         self._closed = False
+        self._reading = False
         self._idle = math.inf if timeouts.idle is None else timeouts.idle
         self._deadline = math.inf if timeouts.deadline is None else started + timeouts.deadline
         self._due: float | None = None
@@ -95,12 +97,13 @@ class AsyncStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        items = self._items
-        if not items:
-            await self.fill()
-            if not items:
+        item = self.take()
+        while item is None:
+            if self._ended:
                 raise StopAsyncIteration
-        return items.popleft()
+            await self.fill()
+            item = self.take()
+        return item
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,20 +111,11 @@ class AsyncStream(Generic[T]):
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._close()
 
     async def aclose(self) -> None:
         """Stop reading and drop the connection; from any task, as often as one likes."""
-        self.close()
-
-    def close(self) -> None:
-        """What `aclose` does, for callers already in the stream's event loop."""
-        self._closed = True
-        if not self._ended:
-            self._end()
-            self._reply.close()
-        self._items.clear()
-        self._failure = None
+        self._close()
 
     def __del__(self) -> None:
         if not self._ended:
@@ -134,110 +128,123 @@ class AsyncStream(Generic[T]):
 
     @property
     def received(self) -> Any:
-        """What has arrived so far, in the shape of the complete answer."""
+        """What has been handed out so far, in the shape of the complete answer."""
         return self._decoder.received()
 
     @property
     def ended(self) -> bool:
         """Whether everything has been handed out and nothing more will come."""
-        return self._ended and not self._items and self._failure is None
+        return self._ended
 
     def take(self) -> T | None:
-        """The next item that has already been decoded, None if there is none; never waits."""
-        return self._items.popleft() if self._items else None
+        """The next item that has already arrived, None if there is none. Never waits; for any thread.
 
-    async def start(self) -> None:
-        """Wait for the first event, with errors that can still be retried.
+        Items are decoded here, one by one: decoded ahead, they would outlive several turns of the
+        garbage collector, which costs more than decoding them.
 
         Raises:
-            APIError: no event came.
+            APIStreamError: the server reported an error.
+            APIResponseError: an event is not the documented JSON.
+            StreamInterruptedError: the body ended before the answer was complete.
         """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         try:
-            if self._reply.content_type == "application/json":
-                self._items.extend(self._whole(await self._reply.read(self._limits.max_body_bytes)))
-                self._end()
-            elif self._reply.content_type == "text/html":
-                raise APIResponseError(self._no_stream(await self._reply.read(self._limits.max_body_bytes)))
-            else:
-                await self._read_items()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, APIError):
-                self._describe(error)
+            while self._events:
+                event = self._events.popleft()
+                if (item := self._decode(event)) is not None:
+                    return item
+            if self._body_ended and not self._ended:
+                self._ended = True
+                if not self._decoder.may_end():
+                    raise self._premature_end()
+        except APIError as error:
+            self._ended = True
+            self._events.clear()
+            self._reply.abandon()
+            self._describe(error)
             raise
+        return None
 
     async def fill(self) -> None:
-        """Wait until at least one item is there or the stream has ended.
+        """Wait until more has arrived or the body has ended.
 
         Raises:
             APITimeoutError: nothing came within the idle time or the deadline.
             StreamInterruptedError: the connection broke before the answer was complete.
-            APIStreamError: the server reported an error.
-            APIResponseError: an event is not the documented JSON.
+            APIResponseError: an event is larger than the limit.
         """
         if self._reading:
             raise ConfigurationError("the stream is already being read by another task")
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
         if self._ended:
             return
         self._reading = True
         try:
             self._arm()
-            await self._read_items()
+            await self._read()
         except APIConnectionError as error:
-            self._end()
+            self._ended = True
             # Nothing that happens to the connection matters once the answer is complete.
             if self._closed or not self._decoder.may_end():
                 raise self._interruption(error) from error.__cause__
-        except APIError as error:
-            self._describe(error)
-            raise
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._close()
+            if isinstance(error, APIError):
+                self._describe(error)
             raise
         finally:
             self._due = None
             self._reading = False
 
-    async def _read_items(self) -> None:
-        while not self._items and not self._ended:
+    async def start(self) -> None:
+        """Wait for the first item, with errors that can still be retried.
+
+        Raises:
+            APIError: no event came.
+        """
+        try:
+            kind = self._reply.content_type
+            if kind in ("application/json", "text/html"):
+                self._first = self._whole(await self._reply.read(self._max_body_bytes), kind)
+                self._ended = True
+            while self._first is None:
+                await self._read()
+                self._first = self.take()
+        except BaseException as error:
+            self._close()
+            if isinstance(error, APIError):
+                self._describe(error)
+            raise
+
+    async def _read(self) -> None:
+        while not self._events and not self._body_ended:
             data = await self._reply.read_some()
             if self._head is not None:
                 self._head = (self._head + data)[:_HEAD]
             if data:
-                self._decode(self._sse.feed(data))
+                self._events.extend(self._sse.feed(data))
             else:
-                self._decode_rest()
+                self._body_ended = True
+                self._events.extend(self._sse.finish())
+        if self._events and self._decoder.is_end(self._events[-1]):
+            # Known before it is handed out, so that the next call finds this connection in the pool.
+            self._body_ended = True
+            self._reply.finish()
 
-    def _decode_rest(self) -> None:
-        with suppress(APIResponseError):  # an event that was cut off is no event
-            for event in self._sse.finish():
-                if (item := self._decoder.decode(event)) is not None:
-                    self._items.append(item)
-                    self._head = None
-        self._end()
-        if not self._decoder.may_end():
-            self._fail(self._premature_end())
-
-    def _decode(self, events: list[ServerSentEvent]) -> None:
-        decoder, items = self._decoder, self._items
+    def _decode(self, event: ServerSentEvent) -> T | None:
         try:
-            for event in events:
-                item = decoder.decode(event)
-                if item is not None:
-                    items.append(item)
-                if decoder.done:
-                    self._end()
-                    self._reply.finish()
-                    break
-        except APIError as error:
-            self._end()
-            self._reply.close()
-            self._fail(error)
-        if items:
-            self._head = None
+            item = self._decoder.decode(event)
+        except APIResponseError:
+            if self._body_ended and not self._events:
+                return None  # an event that was cut off is no event
+            raise
+        self._head = None
+        if item is None:
+            self._ended = True
+            self._events.clear()
+            self._reply.abandon()
+        return item
 
     def _premature_end(self) -> APIError:
         if self._head is None:
@@ -248,16 +255,7 @@ class AsyncStream(Generic[T]):
             f"the stream ended before its first event: {snippet(self._head) or 'no data'}"
         )
 
-    def _fail(self, error: APIError) -> None:
-        """Raise an error, but not before the items that arrived ahead of it were handed out."""
-        self._describe(error)
-        if not self._items:
-            raise error
-        self._failure = error
-
     def _interruption(self, error: APIConnectionError) -> APIError:
-        if isinstance(error, StreamInterruptedError):
-            return error
         wrapped: APIError
         if self._closed:
             wrapped = StreamInterruptedError("the stream was closed while it was being read")
@@ -278,22 +276,36 @@ class AsyncStream(Generic[T]):
             ):
                 error.received = self._decoder.received()
 
-    def _whole(self, body: bytes) -> list[T]:
+    def _whole(self, body: bytes, kind: str) -> T:
         try:
             return self._decoder.whole(body)
         except ValueError as error:
-            raise APIResponseError(self._no_stream(body), body=snippet(body)) from error
+            raise APIResponseError(
+                f"status {self._http.status} but the body ({kind}) is neither a stream nor an answer: {snippet(body)}",
+                body=snippet(body),
+            ) from error
 
-    def _no_stream(self, body: bytes) -> str:
-        kind = self._reply.content_type
-        return f"status {self._http.status} but the body ({kind}) is neither a stream nor an answer: {snippet(body)}"
+    def _close(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._ended:
+            self._ended = True
+            self._reply.close()
+        self._events.clear()
+        self._first = None
 
     # One timer for the life of the stream, moved only when it fires: events cost nothing.
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()
         self._due = min(loop.time() + self._idle, self._deadline)
-        if self._timer is None and self._due < math.inf:
+        if self._timer is None:
+            self._schedule(loop)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._due is not None and self._due < math.inf:
             self._timer = loop.call_at(
                 self._due, _check_time, cast("weakref.ref[AsyncStream[Any]]", weakref.ref(self))
             )
@@ -305,18 +317,10 @@ class AsyncStream(Generic[T]):
             return
         loop = asyncio.get_running_loop()
         if loop.time() < self._due:
-            self._timer = loop.call_at(
-                self._due, _check_time, cast("weakref.ref[AsyncStream[Any]]", weakref.ref(self))
-            )
+            self._schedule(loop)
             return
         self._expired = "deadline" if self._due == self._deadline else "idle"
         self._reply.close()
-
-    def _end(self) -> None:
-        self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _check_time(stream: weakref.ref[AsyncStream[Any]]) -> None:

@@ -52,15 +52,16 @@ class _LoopThread:
         async def main() -> None:
             async with BlockingPortal() as portal:
                 self._ready.set_result(portal)
-                await portal.sleep_until_stopped()
+                try:
+                    await portal.sleep_until_stopped()
+                finally:
+                    self._ended = True
 
         try:
             anyio.run(main)
         except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for the portal
             if not self._ready.done():
                 self._ready.set_exception(error)
-        finally:
-            self._ended = True
 
 
 class _Home:

@@ -30,11 +30,11 @@ class Stream(Generic[T]):
 
     def __next__(self) -> T:
         item = self._stream.take()
-        if item is None:
+        while item is None:
+            if self._stream.ended:
+                raise StopIteration
             run(self._stream.fill)
             item = self._stream.take()
-            if item is None:
-                raise StopIteration
         return item
 
     def __enter__(self) -> Self:
@@ -81,10 +81,10 @@ class ChatCompletionStream:
     def __next__(self) -> ChatStreamEvent:
         event = self._stream.take()
         while event is None:
+            if self._stream.ended:
+                raise StopIteration
             run(self._stream.fill)
             event = self._stream.take()
-            if event is None and self._stream.ended:
-                raise StopIteration
         return event
 
     @property

@@ -32,11 +32,14 @@ _TRANSIENT = frozenset(
 class ChatDecoder:
     """Decodes one chat stream and keeps what it brought."""
 
-    __slots__ = ("accumulator", "done")
+    __slots__ = ("accumulator",)
 
     def __init__(self) -> None:
-        self.done = False
         self.accumulator = ChatAccumulator()
+
+    def is_end(self, event: ServerSentEvent) -> bool:
+        """Whether an event is the end marker."""
+        return event.data.startswith(_DONE)
 
     def decode(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
         """The chunk of an event; None for the end marker.
@@ -47,7 +50,7 @@ class ChatDecoder:
         """
         data = event.data
         if data.startswith(_DONE):
-            self.done = self.accumulator.done = True
+            self.accumulator.done = True
             return None
         if event.name == "error":
             _raise_reported_error(event)
@@ -64,8 +67,8 @@ class ChatDecoder:
         self.accumulator.add(chunk)
         return chunk
 
-    def whole(self, body: bytes) -> list[ChatCompletionChunk]:
-        """The chunks of an answer that came as one document.
+    def whole(self, body: bytes) -> ChatCompletionChunk:
+        """An answer that came as one document, as a chunk.
 
         Raises:
             APIStreamError: the document is an error message.
@@ -81,10 +84,10 @@ class ChatDecoder:
         completion = parse_completion(body)
         chunk = _as_chunk(completion)
         self.accumulator.add(chunk)
-        return [chunk]
+        return chunk
 
     def may_end(self) -> bool:
-        """Whether the answer is complete without the end marker."""
+        """Whether the answer is complete."""
         return self.accumulator.complete
 
     def received(self) -> ChatCompletion:

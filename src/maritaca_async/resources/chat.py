@@ -127,10 +127,10 @@ class AsyncChatCompletionStream:
     async def __anext__(self) -> ChatStreamEvent:
         event = self.take()
         while event is None:
+            if self.ended:
+                raise StopAsyncIteration
             await self.fill()
             event = self.take()
-            if event is None and self.ended:
-                raise StopAsyncIteration
         return event
 
     @property
@@ -171,12 +171,21 @@ class AsyncChatCompletionStream:
             await self._chunks.aclose()
 
     def take(self) -> ChatStreamEvent | None:
-        """The next event that has already arrived, None if there is none; never waits."""
+        """The next event that has already arrived, None if there is none. Never waits; for any thread.
+
+        Raises:
+            APIError: see `AsyncStream.take`.
+        """
         event = self._events.take()
-        if event is None and (chunk := self._opened().take()) is not None:
+        if event is not None:
+            return event
+        chunks = self._opened()
+        chunk = chunks.take()
+        if chunk is not None:
             self._events.add(chunk)
-            event = self._events.take()
-        return event
+        elif chunks.ended and self._decoder.may_end():
+            self._events.finish(self._decoder.accumulator)
+        return self._events.take()
 
     async def fill(self) -> None:
         """Wait until more has arrived or the answer is complete.
@@ -184,10 +193,7 @@ class AsyncChatCompletionStream:
         Raises:
             APIError: see `AsyncStream.fill`.
         """
-        chunks = self._opened()
-        await chunks.fill()
-        if chunks.ended and self._decoder.accumulator.complete:
-            self._events.finish(self._decoder.accumulator)
+        await self._opened().fill()
 
     def _new_decoder(self) -> ChatDecoder:
         self._decoder = ChatDecoder()
