@@ -76,73 +76,84 @@ async def raw_events(session: aiohttp.ClientSession, url: str, **headers: str) -
                     yield orjson.loads(event[6:])
 
 
-def contestants(base_url: str, session: aiohttp.ClientSession) -> dict[str, tuple[int, Contestant]]:
-    """By name: how many units one run makes, and the run."""
+def plain_calls(base_url: str, session: aiohttp.ClientSession) -> dict[str, Contestant]:
+    """One plain call each, by name."""
     url = f"{base_url}/chat/completions"
     client = AsyncMaritaca(KEY, base_url=base_url)
     model = ChatMaritaca(api_key=KEY, base_url=base_url)
     empty = EmptyModel()
-    create = client.chat.completions.create
 
-    async def raw_call() -> None:
+    async def raw() -> None:
         async with session.post(url, data=orjson.dumps(ASK), headers=HEADERS) as response:
             assert orjson.loads(await response.read())["choices"]
 
-    async def core_call() -> None:
-        assert (await create(**ASK)).choices
+    async def core() -> None:
+        assert (await client.chat.completions.create(**ASK)).choices
 
-    async def empty_model_call() -> None:
+    async def empty_model() -> None:
         await empty.ainvoke(PROMPT)
 
-    async def model_call() -> None:
+    async def chat_model() -> None:
         assert (await model.ainvoke(PROMPT)).content
 
-    async def raw_stream(**headers: str) -> None:
+    return {
+        "raw call": raw,
+        "core call": core,
+        "empty model": empty_model,
+        "ChatMaritaca.ainvoke": chat_model,
+    }
+
+
+def streams(base_url: str, session: aiohttp.ClientSession) -> dict[str, Contestant]:
+    """One stream of EVENTS events each, by name."""
+    url = f"{base_url}/chat/completions"
+    client = AsyncMaritaca(KEY, base_url=base_url)
+    model = ChatMaritaca(api_key=KEY, base_url=base_url)
+
+    async def raw(**headers: str) -> None:
         seen = 0
         async for _ in raw_events(session, url, **headers):
             seen += 1
         assert seen == EVENTS
 
-    async def core_stream(**options: Any) -> None:
+    async def core(**options: Any) -> None:
         seen = 0
-        async for _ in await create(**ASK, stream=True, **options):
+        async for _ in await client.chat.completions.create(**ASK, stream=True, **options):
             seen += 1
         assert seen == EVENTS
 
-    async def typed_stream() -> None:
+    async def typed() -> None:
         async with client.chat.completions.stream(**ASK) as stream:
             async for _ in stream.text_stream:
                 pass
 
-    async def model_stream() -> None:
+    async def chat_model() -> None:
         async for _ in model.astream(PROMPT):
             pass
 
-    def many(call: Contestant) -> Contestant:
-        async def run() -> None:
-            for _ in range(200):
-                await call()
-
-        return run
-
     return {
-        "raw call": (200, many(raw_call)),
-        "core call": (200, many(core_call)),
-        "empty model": (200, many(empty_model_call)),
-        "ChatMaritaca.ainvoke": (200, many(model_call)),
-        "raw event": (EVENTS * 5, repeat(raw_stream)),
-        "core event": (EVENTS * 5, repeat(core_stream)),
-        "core text event": (EVENTS * 5, repeat(typed_stream)),
-        "ChatMaritaca.astream": (EVENTS * 5, repeat(model_stream)),
-        "raw event, one a read": (EVENTS, lambda: raw_stream(**{"X-Paced": "1"})),
-        "core event, one a read": (EVENTS, lambda: core_stream(extra_headers={"X-Paced": "1"})),
+        "raw event": raw,
+        "core event": core,
+        "core text event": typed,
+        "ChatMaritaca.astream": chat_model,
+        "raw event, one a read": lambda: raw(**{"X-Paced": "1"}),
+        "core event, one a read": lambda: core(extra_headers={"X-Paced": "1"}),
     }
 
 
-def repeat(stream: Contestant) -> Contestant:
+def contestants(base_url: str, session: aiohttp.ClientSession) -> dict[str, tuple[int, Contestant]]:
+    """By name: how many units one run makes, and the run."""
+    field = {name: (200, repeat(call, 200)) for name, call in plain_calls(base_url, session).items()}
+    for name, stream in streams(base_url, session).items():
+        times = 1 if "one a read" in name else 5
+        field[name] = (EVENTS * times, repeat(stream, times))
+    return field
+
+
+def repeat(call: Contestant, times: int) -> Contestant:
     async def run() -> None:
-        for _ in range(5):
-            await stream()
+        for _ in range(times):
+            await call()
 
     return run
 

@@ -18,12 +18,14 @@ USER = {"role": "user", "content": "Olá"}
 ASK: dict[str, Any] = {"model": "sabia-4", "messages": [USER]}
 
 BAD = [
-    ({"model": ""}, "model must be the name"),
-    ({"model": None}, "model must be the name"),
+    ({"model": ""}, "model is missing"),
+    ({"model": None}, "model is missing"),
+    ({"model": 4}, "model must be the name"),
     ({"messages": []}, "messages is empty"),
     ({"messages": "Olá"}, "messages must be a list"),
     ({"messages": USER}, "messages must be a list"),
-    ({"messages": None}, "messages must be a list"),
+    ({"messages": None}, "messages is empty"),
+    ({"messages": 5}, "messages must be a list"),
     ({"messages": ["Olá"]}, r"messages\[0\] must be a mapping"),
     ({"messages": [USER, {"role": "human", "content": "x"}]}, r"messages\[1\]: role must be one of"),
     ({"messages": [{"role": "user"}]}, r"messages\[0\] has no content"),

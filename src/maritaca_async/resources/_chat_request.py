@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -32,20 +32,15 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
     Raises:
         ConfigurationError: naming the parameter and what it takes.
     """
-    body = {name: value for name, value in params.items() if name not in OPTION_NAMES}
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise ConfigurationError(f"model must be the name of a model such as 'sabia-4', not {model!r}")
-    body["messages"] = _messages(body.get("messages"))
-    if isinstance(body.get("stop"), str):
-        body["stop"] = [body["stop"]]
-    for name in ("tools", "stop"):
-        if (value := body.get(name)) is not None and not isinstance(value, list):
-            body[name] = _list(name, value)
-    if body.get("tools") == []:
-        raise ConfigurationError("tools is empty: leave it out instead")
-    for name in _RANGES.keys() & body.keys():
-        _check_range(name, body[name])
+    body: dict[str, Any] = {}
+    for name, value in params.items():
+        if name not in OPTION_NAMES:
+            write = _WRITERS.get(name)
+            body[name] = value if write is None or value is None else write(name, value)
+    if not body.get("model"):
+        raise ConfigurationError("model is missing: give the name of a model such as 'sabia-4'")
+    if not body.get("messages"):
+        raise ConfigurationError("messages is empty: a request needs at least one message")
     if stream:
         _check_streamable(body)
         body["stream"] = True
@@ -54,23 +49,18 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
     return body
 
 
-def _list(name: str, value: Any) -> list[Any]:
-    if isinstance(value, Mapping) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{name} must be a list, not {type(value).__name__}")
-    return list(value)
+def _model(_name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"model must be the name of a model such as 'sabia-4', not {value!r}")
+    return value
 
 
-def _messages(messages: Any) -> list[Any]:
-    if not isinstance(messages, list) and (
-        isinstance(messages, str | Mapping) or not isinstance(messages, Iterable)
-    ):
+def _messages(_name: str, value: Any) -> list[Any]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigurationError(
-            f'messages must be a list such as [{{"role": "user", "content": "Olá"}}], not {type(messages).__name__}'
+            f'messages must be a list such as [{{"role": "user", "content": "Olá"}}], not {type(value).__name__}'
         )
-    found = [_message(place, message) for place, message in enumerate(messages)]
-    if not found:
-        raise ConfigurationError("messages is empty: a request needs at least one message")
-    return found
+    return [_message(place, message) for place, message in enumerate(value)]
 
 
 def _message(place: int, message: Any) -> Any:
@@ -92,13 +82,39 @@ def _message(place: int, message: Any) -> Any:
     return message
 
 
-def _check_range(name: str, value: Any) -> None:
+def _stop(name: str, value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else _list(name, value)
+
+
+def _tools(name: str, value: Any) -> list[Any]:
+    tools = _list(name, value)
+    if not tools:
+        raise ConfigurationError("tools is empty: leave it out instead")
+    return tools
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a list, not {type(value).__name__}")
+    return list(value)
+
+
+def _number(name: str, value: Any) -> Any:
     low, high = _RANGES[name]
-    if value is None:
-        return
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
         limits = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
         raise ConfigurationError(f"{name} must be a number {limits}, not {value!r}")
+    return value
+
+
+_WRITERS: dict[str, Callable[[str, Any], Any]] = {
+    "model": _model,
+    "messages": _messages,
+    "stop": _stop,
+    "tools": _tools,
+    **dict.fromkeys(_RANGES, _number),
+}
+"""Check a parameter and give it its wire form; parameters that are not here go out as they are."""
 
 
 def _check_streamable(body: Mapping[str, Any]) -> None:

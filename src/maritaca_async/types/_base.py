@@ -19,6 +19,7 @@ class Model(BaseModel):
     """A part of an answer. Unknown fields are kept and read like the known ones."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=())
+    """Unknown fields are kept; names may begin with `model`."""
 
 
 class Result(Model):
