@@ -6,6 +6,7 @@ import asyncio
 import math
 import weakref
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast
 
 from ..errors import (
@@ -81,7 +82,7 @@ class AsyncStream(Generic[T]):
         self._max_body_bytes = limits.max_body_bytes
         self._sse = SSEDecoder(limits.max_event_bytes)
         self._head: bytes | None = b""  # the beginning of the body, until it has shown to be a stream
-        self._first: T | None = None
+        self._ready: T | None = None
         self._events: deque[ServerSentEvent] = deque()
         self._body_ended = False
         self._ended = False
@@ -147,21 +148,21 @@ class AsyncStream(Generic[T]):
             APIResponseError: an event is not the documented JSON.
             StreamInterruptedError: the body ended before the answer was complete.
         """
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
+        if self._ready is not None:
+            ready, self._ready = self._ready, None
+            return ready
+        events = self._events
         try:
-            while self._events:
-                event = self._events.popleft()
-                if (item := self._decode(event)) is not None:
+            while events:
+                item = self._decoder.decode(events.popleft())
+                if item is not None:
                     return item
+                self._end_body()
             if self._body_ended and not self._ended:
-                self._ended = True
-                if not self._decoder.may_end():
-                    raise self._premature_end()
+                self._conclude()
         except APIError as error:
             self._ended = True
-            self._events.clear()
+            events.clear()
             self._reply.abandon()
             self._describe(error)
             raise
@@ -206,11 +207,12 @@ class AsyncStream(Generic[T]):
         try:
             kind = self._reply.content_type
             if kind in ("application/json", "text/html"):
-                self._first = self._whole(await self._reply.read(self._max_body_bytes), kind)
+                self._ready = self._whole(await self._reply.read(self._max_body_bytes), kind)
                 self._ended = True
-            while self._first is None:
+            while self._ready is None:
                 await self._read()
-                self._first = self.take()
+                self._ready = self.take()
+            self._head = None
         except BaseException as error:
             self._close()
             if isinstance(error, APIError):
@@ -226,25 +228,31 @@ class AsyncStream(Generic[T]):
                 self._events.extend(self._sse.feed(data))
             else:
                 self._body_ended = True
-                self._events.extend(self._sse.finish())
+                self._ready = self._decode_rest()
         if self._events and self._decoder.is_end(self._events[-1]):
             # Known before it is handed out, so that the next call finds this connection in the pool.
             self._body_ended = True
             self._reply.finish()
 
-    def _decode(self, event: ServerSentEvent) -> T | None:
-        try:
-            item = self._decoder.decode(event)
-        except APIResponseError:
-            if self._body_ended and not self._events:
-                return None  # an event that was cut off is no event
-            raise
-        self._head = None
-        if item is None:
-            self._ended = True
-            self._events.clear()
+    def _end_body(self) -> None:
+        """The end marker was handed out: nothing after it counts."""
+        self._events.clear()
+        if not self._body_ended:
+            self._body_ended = True
             self._reply.abandon()
-        return item
+
+    def _conclude(self) -> None:
+        """Everything has been handed out: end well, or say what is missing."""
+        self._ended = True
+        if not self._decoder.may_end():
+            raise self._premature_end()
+
+    def _decode_rest(self) -> T | None:
+        """The item of an event that the body's end cut short of its blank line, if it is whole all the same."""
+        with suppress(APIResponseError):
+            for event in self._sse.finish():
+                return self._decoder.decode(event)
+        return None
 
     def _premature_end(self) -> APIError:
         if self._head is None:
@@ -294,7 +302,7 @@ class AsyncStream(Generic[T]):
             self._ended = True
             self._reply.close()
         self._events.clear()
-        self._first = None
+        self._ready = None
 
     # One timer for the life of the stream, moved only when it fires: events cost nothing.
 
