@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench soak docs clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -35,6 +35,9 @@ check: .venv/.dev  ## Lint, types, layers and budgets
 
 bench: .venv/.dev  ## Measure CPU per call and per event beside raw aiohttp
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+soak: .venv/.dev  ## The storm of faults with 100,000 calls instead of CI's 1,500 (several minutes)
+	STORM_CALLS=100000 $(BIN)/python -m pytest tests/chaos -q
 
 .venv/.docs: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
