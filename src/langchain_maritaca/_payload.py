@@ -43,6 +43,9 @@ _FLAGS: Final = {
     "data_ocean": "data_ocean",
 }
 
+BUILT_IN: Final = frozenset(_FLAGS.values())
+"""Parameters that switch on tools which run on the service; such calls cannot stream."""
+
 
 def request_params(messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> Wire:
     """The parameters of one request, from the messages and everything the caller set.

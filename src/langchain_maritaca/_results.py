@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
@@ -133,28 +133,40 @@ _MESSAGE_FIELDS: Final = dict(vars(_SAMPLE.message))
 _KNOWN_STATE: Final = {"__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"}
 
 
-def usual_text_chunk(text: str) -> ChatGenerationChunk:
-    """A chunk of text, made by the constructors."""
-    return ChatGenerationChunk(
-        message=AIMessageChunk(content=text, response_metadata={"model_provider": PROVIDER})
+def usual_chunk(
+    text: str, additional: dict[str, Any] | None = None, calls: list[ToolCallChunk] | None = None
+) -> ChatGenerationChunk:
+    """A chunk, made by the constructors."""
+    message = AIMessageChunk(
+        content=text, additional_kwargs=additional or {}, response_metadata={"model_provider": PROVIDER}
     )
+    if calls:
+        # Afterwards, because the constructor parses the fragment in time quadratic in its length.
+        message.tool_call_chunks = calls
+    return ChatGenerationChunk(message=message)
 
 
-def quick_text_chunk(text: str) -> ChatGenerationChunk:
+def quick_chunk(
+    text: str, additional: dict[str, Any] | None = None, calls: list[ToolCallChunk] | None = None
+) -> ChatGenerationChunk:
     """The same, made as pickle makes objects: the constructors would be most of what a token costs."""
     put = object.__setattr__
     message = AIMessageChunk.__new__(AIMessageChunk)
     fields = {
         **_MESSAGE_FIELDS,
         "content": text,
-        "additional_kwargs": {},
+        "additional_kwargs": additional or {},
         "response_metadata": {"model_provider": PROVIDER},
         "tool_calls": [],
         "invalid_tool_calls": [],
-        "tool_call_chunks": [],
+        "tool_call_chunks": calls or [],
     }
     put(message, "__dict__", fields)
-    put(message, "__pydantic_fields_set__", {"content", "response_metadata"})
+    put(
+        message,
+        "__pydantic_fields_set__",
+        {"content", "additional_kwargs", "response_metadata", "tool_call_chunks"},
+    )
     put(message, "__pydantic_extra__", {})
     put(message, "__pydantic_private__", None)
     chunk = ChatGenerationChunk.__new__(ChatGenerationChunk)
@@ -166,7 +178,7 @@ def quick_text_chunk(text: str) -> ChatGenerationChunk:
 
 
 # A pydantic whose objects hold anything else gets the constructors.
-_text_chunk = quick_text_chunk if _SAMPLE.__getstate__().keys() == _KNOWN_STATE else usual_text_chunk
+_make_chunk = quick_chunk if _SAMPLE.__getstate__().keys() == _KNOWN_STATE else usual_chunk
 
 
 class ChunkReader:
@@ -183,7 +195,7 @@ class ChunkReader:
             if choice.index == 0:
                 delta = choice.delta
                 if delta.content and delta.tool_calls is None and delta.reasoning_content is None:
-                    return _text_chunk(delta.content)
+                    return _make_chunk(delta.content)
                 self._keep_files(chunk)
                 return self._read_more(delta)
         self._keep_files(chunk)
@@ -198,16 +210,16 @@ class ChunkReader:
         additional = _additional(delta.reasoning_content, delta.model_extra)
         if not (pieces or additional or delta.content):
             return None
-        started = any(piece["name"] for piece in pieces)
+        text = delta.content or ""
+        if not any(piece["name"] for piece in pieces):
+            return _make_chunk(text, additional, pieces)
+        # The constructor, so that the chunk shows the call that begins with it.
         message = AIMessageChunk(
-            content=delta.content or "",
+            content=text,
             additional_kwargs=additional,
             response_metadata={"model_provider": PROVIDER},
-            tool_call_chunks=pieces if started else [],
+            tool_call_chunks=pieces,
         )
-        if not started:
-            # The constructor would parse the fragment, in time quadratic in its length.
-            message.tool_call_chunks = pieces
         return ChatGenerationChunk(message=message)
 
     def close(self, received: ChatCompletion) -> ChatGenerationChunk:

@@ -19,12 +19,11 @@ from maritaca_async.types import ChatModel
 
 from ._connection import ConnectedChatModel
 from ._errors import langchain_error
-from ._payload import request_params, wire_response_format, wire_tool_choice, wire_tools
+from ._payload import BUILT_IN, request_params, wire_response_format, wire_tool_choice, wire_tools
 from ._profiles import model_profile
 from ._results import PROVIDER, ChunkReader, chat_result, combine_outputs
 from ._structured import Method, structured_output
 
-_BUILT_IN = ("web_search", "code_execution", "data_ocean")
 _SAMPLING = (
     "temperature",
     "max_tokens",
@@ -225,7 +224,7 @@ class ChatMaritaca(ConnectedChatModel):
         if super()._streaming_disabled(**kwargs):
             return True
         given = {"n": self.n, **self.model_kwargs, **kwargs}
-        return (given.get("n") or 1) > 1 or any(given.get(name) for name in _BUILT_IN)
+        return (given.get("n") or 1) > 1 or any(given.get(name) for name in BUILT_IN)
 
     def bind_tools(
         self,

@@ -256,8 +256,9 @@ def test_call_overrides_the_model(make_model: MakeModel, sandbox: Sandbox) -> No
         ["outro"],
         9,
     )
-    model.invoke("Olá", temperature=None, stop=[])
+    model.invoke("Olá", temperature=None, stop=[], model=None)
     assert not sent(sandbox).keys() & {"temperature", "stop"}
+    assert sent(sandbox)["model"] == "sabia-4"
     model.bind(top_p=0.5).invoke("Olá")
     assert (sent(sandbox)["top_p"], sent(sandbox)["stop"]) == (0.5, ["fim"])
 
@@ -454,8 +455,7 @@ def test_clients_go_with_the_last_model_that_uses_them() -> None:
 
 async def endless(exchange: Exchange) -> None:
     await exchange.begin_stream()
-    for number in range(5):
-        await exchange.event(chunk(f"{number} "))
+    await exchange.event(chunk("0 "))
     await exchange.until_client_leaves()
 
 
@@ -640,6 +640,18 @@ def test_own_clients_are_used_and_survive_configuration(sandbox: Sandbox) -> Non
     assert authorization(sandbox) == "Bearer own"
     with pytest.raises(ValidationError, match="leave out api_key"):
         configurable.with_config(configurable={"key": "other"}).invoke("Olá")
+
+
+def test_own_client_survives_pickling_without_its_key(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = pickle.dumps(ChatMaritaca(client=Maritaca("own-key", base_url=sandbox.base_url)))
+    assert b"own-key" not in pickled
+    monkeypatch.setenv("MARITACA_API_KEY", "key-over-there")
+    other = pickle.loads(pickled)
+    other.invoke("Olá")
+    assert authorization(sandbox) == "Bearer key-over-there"
+    assert other.maritaca_api_key is None
 
 
 def test_own_client_of_one_kind_serves_calls_of_that_kind(

@@ -128,7 +128,7 @@ def test_invalid_tool_calls_go_back_with_their_raw_text() -> None:
 
 def test_raw_tool_calls_are_sent_when_there_are_no_parsed_ones() -> None:
     raw = {**WIRE_CALL, "index": 0, "extra_content": {"x": 1}}
-    message = AIMessage("", additional_kwargs={"tool_calls": [raw]})
+    message = AIMessage("", additional_kwargs={"tool_calls": [raw, {"id": "c2", "type": "custom"}]})
     assert one(message)["tool_calls"] == [WIRE_CALL]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessageChunk
 
-from langchain_maritaca._results import chat_result, combine_outputs, quick_text_chunk, usual_text_chunk
+from langchain_maritaca._results import chat_result, combine_outputs, quick_chunk, usual_chunk
 from maritaca_async.types import ChatCompletion
 
 DETAILED = {
@@ -139,18 +139,33 @@ def test_stream_ends_with_one_closing_chunk() -> None:
         assert message.response_metadata == {"model_provider": "maritaca"}
 
 
-def test_text_chunk_is_what_the_constructors_would_make() -> None:
-    made, usual = quick_text_chunk("Olá"), usual_text_chunk("Olá")
+CALL_PIECE = {"name": None, "args": '{"a"', "id": None, "index": 0, "type": "tool_call_chunk"}
+
+
+@pytest.mark.parametrize(
+    ("additional", "calls"), [({}, []), ({"reasoning_content": "Hm"}, []), ({}, [CALL_PIECE]), (None, None)]
+)
+def test_quick_chunk_is_what_the_constructors_would_make(additional: Any, calls: Any) -> None:
+    made, usual = quick_chunk("Olá", additional, calls), usual_chunk("Olá", additional, calls)
     assert made == usual
     assert repr(made) == repr(usual)
     assert made.model_dump() == usual.model_dump()
     assert dumpd(made) == dumpd(usual)
     assert pickle.loads(pickle.dumps(made)) == usual
     assert copy.deepcopy(made) == usual
-    assert made + quick_text_chunk("Oi") == usual + usual_text_chunk("Oi")
-    assert made.__getstate__() == usual.__getstate__()
-    assert made.message.__getstate__() == usual.message.__getstate__()
-    assert [piece == usual for piece in streamed([chunk(content="Olá")])] == [True, False]
+    assert made + quick_chunk("Oi") == usual + usual_chunk("Oi")
+    assert made.message.content_blocks == usual.message.content_blocks
+    for one, other in ((made, usual), (made.message, usual.message)):
+        assert {**one.__getstate__(), "__pydantic_fields_set__": None} == {
+            **other.__getstate__(),
+            "__pydantic_fields_set__": None,
+        }
+    assert usual.message.model_fields_set <= made.message.model_fields_set
+
+
+def test_streamed_text_is_such_a_chunk() -> None:
+    first, _ = streamed([chunk(content="Olá")])
+    assert first == usual_chunk("Olá")
 
 
 def test_text_chunks_share_nothing_that_can_change() -> None:

@@ -67,6 +67,12 @@ DIALECTS = {
         [piece('{"y":', index=1, id="b", name="g")],
         [piece(" 2}", index=1, id="b", name="g")],
     ],
+    "name repeated in every piece, id in the first": [
+        [piece('{"x":', index=0, id="a", name="f")],
+        [piece(" 1}", index=0, name="f")],
+        [piece('{"y":', index=1, id="b", name="g")],
+        [piece(" 2}", index=1, name="g")],
+    ],
     "empty id and null arguments in later pieces": [
         [piece(None, index=0, id="a", name="f")],
         [piece('{"x": 1}', index=0, id="", name="")],

@@ -53,8 +53,8 @@ class Decoder(Protocol[T_co]):
         """Whether the answer is complete."""
         ...
 
-    def received(self) -> Any:
-        """What has been decoded, in the shape of the complete answer."""
+    def received(self, *, failed: bool = False) -> Any:
+        """What has been decoded, in the shape of the complete answer; `failed` when it never will be complete."""
 
 
 class AsyncStream(Generic[T]):
@@ -86,7 +86,7 @@ class AsyncStream(Generic[T]):
         self._events: deque[ServerSentEvent] = deque()
         self._body_ended = False
         self._ended = False
-        self._closed = False
+        self._shortfall: APIError | None = None  # why it ended before the answer was complete
         self._reading = False
         self._idle = math.inf if timeouts.idle is None else timeouts.idle
         self._deadline = math.inf if timeouts.deadline is None else started + timeouts.deadline
@@ -146,7 +146,7 @@ class AsyncStream(Generic[T]):
         Raises:
             APIStreamError: the server reported an error.
             APIResponseError: an event is not the documented JSON.
-            StreamInterruptedError: the body ended before the answer was complete.
+            StreamInterruptedError: the stream ended, or was closed, before the answer was complete.
         """
         if self._ready is not None:
             ready, self._ready = self._ready, None
@@ -158,14 +158,12 @@ class AsyncStream(Generic[T]):
                 if item is not None:
                     return item
                 self._end_body()
-            if self._body_ended and not self._ended:
-                self._conclude()
         except APIError as error:
-            self._ended = True
-            events.clear()
-            self._reply.abandon()
-            self._describe(error)
-            raise
+            raise self._end(error) from error.__cause__
+        if self._body_ended and not self._ended:
+            self._end(None if self._decoder.may_end() else self._premature_end())
+        if self._shortfall is not None:
+            raise self._shortfall.with_traceback(None)
         return None
 
     async def fill(self) -> None:
@@ -175,24 +173,27 @@ class AsyncStream(Generic[T]):
             APITimeoutError: nothing came within the idle time or the deadline.
             StreamInterruptedError: the connection broke before the answer was complete.
             APIResponseError: an event is larger than the limit.
+            ConfigurationError: another task is reading, or the stream belongs to another event loop.
         """
-        if self._reading:
-            raise ConfigurationError("the stream is already being read by another task")
         if self._ended:
             return
+        if self._reading:
+            raise ConfigurationError("the stream is already being read by another task")
+        if asyncio.get_running_loop() is not self._reply.loop:
+            raise ConfigurationError("a stream can be read only in the event loop in which it was opened")
         self._reading = True
         try:
             self._arm()
             await self._read()
         except APIConnectionError as error:
-            self._ended = True
             # Nothing that happens to the connection matters once the answer is complete.
-            if self._closed or not self._decoder.may_end():
-                raise self._interruption(error) from error.__cause__
-        except BaseException as error:
+            if not self._decoder.may_end():
+                raise self._end(self._interruption(error)) from error.__cause__
+            self._end(None)
+        except APIError as error:
+            raise self._end(error) from error.__cause__
+        except BaseException:
             self._close()
-            if isinstance(error, APIError):
-                self._describe(error)
             raise
         finally:
             self._due = None
@@ -208,15 +209,17 @@ class AsyncStream(Generic[T]):
             kind = self._reply.content_type
             if kind in ("application/json", "text/html"):
                 self._ready = self._whole(await self._reply.read(self._max_body_bytes), kind)
-                self._ended = True
+                self._end(None)
             while self._ready is None:
                 await self._read()
                 self._ready = self.take()
+                if self._ready is None and self._ended:
+                    raise APIResponseError("the stream ended without an answer")
             self._head = None
-        except BaseException as error:
+        except APIError as error:
+            raise self._end(error) from error.__cause__
+        except BaseException:
             self._close()
-            if isinstance(error, APIError):
-                self._describe(error)
             raise
 
     async def _read(self) -> None:
@@ -241,12 +244,6 @@ class AsyncStream(Generic[T]):
             self._body_ended = True
             self._reply.abandon()
 
-    def _conclude(self) -> None:
-        """Everything has been handed out: end well, or say what is missing."""
-        self._ended = True
-        if not self._decoder.may_end():
-            raise self._premature_end()
-
     def _decode_rest(self) -> T | None:
         """The item of an event that the body's end cut short of its blank line, if it is whole all the same."""
         with suppress(APIResponseError):
@@ -264,25 +261,27 @@ class AsyncStream(Generic[T]):
         )
 
     def _interruption(self, error: APIConnectionError) -> APIError:
-        wrapped: APIError
-        if self._closed:
-            wrapped = StreamInterruptedError("the stream was closed while it was being read")
-        elif self._expired is not None:
-            limit = "deadline" if self._expired == "deadline" else "idle limit"
-            wrapped = APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
-        else:
-            wrapped = StreamInterruptedError(f"the stream broke off: {error}")
-        self._describe(wrapped)
-        return wrapped
+        if self._shortfall is not None:
+            return self._shortfall
+        if self._expired is None:
+            return StreamInterruptedError(f"the stream broke off: {error}")
+        limit = "deadline" if self._expired == "deadline" else "idle limit"
+        return APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
 
-    def _describe(self, error: APIError) -> None:
-        if error.request is None:
-            error.request = self._request
-            error.http = self._http
-            if isinstance(
-                error, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError
-            ):
-                error.received = self._decoder.received()
+    def _end(self, shortfall: APIError | None) -> APIError:
+        """Nothing more will come; what is missing, if anything, is raised now and whenever more is asked for."""
+        self._ended = True
+        self._events.clear()
+        if shortfall is None:
+            return APIError("the stream has ended")
+        self._reply.abandon()
+        if shortfall.request is None:
+            shortfall.request = self._request
+        shortfall.http = self._http
+        if isinstance(shortfall, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError):
+            shortfall.received = self._decoder.received(failed=True)
+        self._shortfall = shortfall
+        return shortfall
 
     def _whole(self, body: bytes, kind: str) -> T:
         try:
@@ -294,15 +293,14 @@ class AsyncStream(Generic[T]):
             ) from error
 
     def _close(self) -> None:
-        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._ended:
-            self._ended = True
-            self._reply.close()
-        self._events.clear()
         self._ready = None
+        if not self._ended:
+            whole = self._decoder.may_end()
+            self._end(None if whole else StreamInterruptedError("the stream was closed before the answer was complete"))
+        self._reply.abandon()
 
     # One timer for the life of the stream, moved only when it fires: events cost nothing.
 
