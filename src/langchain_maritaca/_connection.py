@@ -6,7 +6,7 @@ at the next call: in the model itself, in copies, and in what `configurable_fiel
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -89,7 +89,9 @@ class ConnectedChatModel(BaseChatModel):
     """A chat model that knows how to reach the service, and nothing else yet."""
 
     # Validation errors would show the key among the inputs.
-    model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True, protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        populate_by_name=True, hide_input_in_errors=True, protected_namespaces=()
+    )
 
     maritaca_api_key: SecretStr | None = Field(default_factory=_key_from_environment, alias="api_key")
     """Key from plataforma.maritaca.ai. Default: the environment variable `MARITACA_API_KEY`."""

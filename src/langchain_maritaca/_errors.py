@@ -1,7 +1,7 @@
 """Errors that are the client's and LangChain's at once, so that either `except` works.
 
 Each class inherits one of `maritaca_async.errors` and one of `langchain_core.exceptions`. One table says
-which; `langchain_error` reads it.
+which; `langchain_error` reads it, and `langchain_errors` applies it to a block.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from maritaca_async import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
 _TOO_LONG: Final = re.compile(
     r"context.{0,20}(length|window|limit|size)|(prompt|input|messages).{0,30}too long|too many (input |prompt )?tokens"
@@ -189,6 +190,22 @@ def langchain_error(error: errors.MaritacaError) -> ChatMaritacaError:
     # The client never repeats a stream that broke off, but whoever throws its pieces away may ask again.
     twin.is_retryable = error.retryable or isinstance(error, errors.StreamInterruptedError)
     return twin
+
+
+class _LangChainErrors:
+    """Around a call: what the client raises leaves the block as LangChain's error, too."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, errors.MaritacaError):
+            raise langchain_error(error) from error
+
+
+langchain_errors: Final = _LangChainErrors()
 
 
 def _class_for(kind: type[errors.MaritacaError]) -> type[ChatMaritacaError]:

@@ -8,7 +8,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, 
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from ._tool_calls import StreamedToolCalls, judge
+from maritaca_async.types import tool_call_problem
+
+from ._tool_calls import StreamedToolCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,14 +64,14 @@ def _message(completion: ChatCompletion, choice: Choice, model: str, *, first: b
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in message.tool_calls or ():
-        arguments, problem = judge(call.function, choice.finish_reason)
-        if problem:
+        if problem := tool_call_problem(call.function, choice.finish_reason):
             invalid.append(
                 invalid_tool_call(
                     name=call.function.name, args=call.function.arguments, id=call.id, error=problem
                 )
             )
         else:
+            arguments = call.function.parsed_arguments()
             calls.append(tool_call(name=call.function.name, args=arguments, id=call.id))
     return AIMessage(
         content=message.text,
@@ -187,7 +189,6 @@ class ChunkReader:
     def __init__(self, model: str) -> None:
         self._model = model
         self._calls = StreamedToolCalls()
-        self._files: dict[str, Any] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
         """What a chunk brings, None if it brings nothing to show."""
@@ -196,14 +197,8 @@ class ChunkReader:
                 delta = choice.delta
                 if delta.content and delta.tool_calls is None and delta.reasoning_content is None:
                     return _make_chunk(delta.content)
-                self._keep_files(chunk)
                 return self._read_more(delta)
-        self._keep_files(chunk)
         return None
-
-    def _keep_files(self, chunk: ChatCompletionChunk) -> None:
-        if extra := chunk.model_extra:
-            self._files.update({name: extra[name] for name in _FILES if extra.get(name)})
 
     def _read_more(self, delta: Delta) -> ChatGenerationChunk | None:
         pieces = self._calls.take(delta.tool_calls) if delta.tool_calls else []
@@ -231,7 +226,7 @@ class ChunkReader:
         choice = next((choice for choice in received.choices if choice.index == 0), None)
         message = AIMessageChunk(
             content="",
-            response_metadata={**_metadata(received, choice, self._model, first=True), **self._files},
+            response_metadata=_metadata(received, choice, self._model, first=True),
             usage_metadata=usage_metadata(received.usage) if received.usage else None,
             chunk_position="last",
         )

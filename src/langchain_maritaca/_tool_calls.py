@@ -1,131 +1,72 @@
-"""Which tool calls an answer holds, and which of them may be executed; no I/O.
+"""Streamed tool calls in LangChain's terms, and which calls may be executed; no I/O.
 
-Streams speak dialects: pieces without an index, several calls under one index, ids and names repeated
-in every piece. And LangChain repairs incomplete JSON when it puts a stream together, so a call that must
-not be executed needs to be made unreadable for it.
+LangChain repairs incomplete JSON when it puts a stream together, so a call that must not be executed
+needs to be made unreadable for it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.utils.json import parse_partial_json
 
-from maritaca_async.types import Function
+from maritaca_async.types import ToolCallAssembler, tool_call_problem
 
 if TYPE_CHECKING:
     from maritaca_async.types import ToolCallDelta
 
-_CUT_OFF: Final = frozenset({"length", "content_filter"})
-
-
-def judge(function: Function, finish_reason: str | None) -> tuple[dict[str, Any], str]:
-    """The arguments of a call that may be executed, or else what is wrong with it."""
-    if finish_reason in _CUT_OFF:
-        return {}, f"the answer was cut off ({finish_reason})"
-    if not function.name:
-        return {}, "the call names no function"
-    try:
-        return function.parsed_arguments(), ""
-    except ValueError as error:
-        return {}, f"the arguments are not a JSON object: {error}"
+_BLANKS: Final = " \t\r\n"
 
 
 class StreamedToolCalls:
-    """The tool calls of one answer, told apart whatever dialect the server speaks."""
+    """The tool calls of one answer, each under an index of its own whatever dialect the server speaks."""
 
     def __init__(self) -> None:
-        self._all: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._assembler = ToolCallAssembler()
+        self._begun: set[int] = set()  # calls whose arguments have begun
 
     def take(self, pieces: list[ToolCallDelta]) -> list[ToolCallChunk]:
-        """The pieces of one delta, each under the index of its own call."""
+        """The pieces of one delta, one chunk for each call."""
         found: dict[int, ToolCallChunk] = {}
         for piece in pieces:
-            call = self._call_of(piece)
-            chunk = call.take(piece)
-            known = found.get(call.position)
+            chunk = self._take_one(piece)
+            position = chunk["index"] or 0
+            known = found.get(position)
             if known is not None:
-                chunk = tool_call_chunk(
-                    name=known["name"] or chunk["name"],
-                    args=(known["args"] or "") + (chunk["args"] or ""),
-                    id=known["id"] or chunk["id"],
-                    index=call.position,
-                )
-            found[call.position] = chunk
+                chunk["name"] = known["name"] or chunk["name"]
+                chunk["id"] = known["id"] or chunk["id"]
+                chunk["args"] = (known["args"] or "") + (chunk["args"] or "")
+            found[position] = chunk
         return list(found.values())
 
     def spoilers(self, finish_reason: str | None) -> list[ToolCallChunk]:
         """Pieces that keep LangChain from repairing the calls that must not be executed."""
         found = []
-        for call in self._all:
+        for call in self._assembler.calls:
             function = call.function
-            if judge(function, finish_reason)[1] and _would_be_repaired(function.arguments):
-                found.append(
-                    tool_call_chunk(
-                        name=None, args=_spoiler(function.arguments), id=None, index=call.position
-                    )
-                )
+            handed_out = function.arguments.lstrip(_BLANKS)
+            if tool_call_problem(function, finish_reason) and _would_be_repaired(handed_out):
+                spoiler = _spoiler(handed_out)
+                found.append(tool_call_chunk(name=None, args=spoiler, id=None, index=call.position))
         return found
 
-    def _call_of(self, piece: ToolCallDelta) -> _Call:
-        known: _Call | None
-        if piece.index is not None:
-            known = self._by_index.get(piece.index)
-        elif piece.id:
-            known = next((call for call in self._all if call.id == piece.id), None)
-        else:
-            known = self._all[-1] if self._all else None
-        if known is None or known.differs_from(piece):
-            known = _Call(len(self._all))
-            self._all.append(known)
-            if piece.index is not None:
-                self._by_index[piece.index] = known
-        return known
-
-
-class _Call:
-    """A tool call while its pieces arrive."""
-
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.id = ""
-        self.name = ""
-        self.pieces: list[str] = []
-
-    @property
-    def function(self) -> Function:
-        return Function(name=self.name, arguments="".join(self.pieces))
-
-    def take(self, piece: ToolCallDelta) -> ToolCallChunk:
-        """Add a piece; id and name are handed out once, for LangChain joins what is repeated."""
-        function = piece.function
-        new_id = piece.id if piece.id and not self.id else None
-        new_name = function.name if function and function.name and not self.name else None
-        self.id, self.name = self.id or new_id or "", self.name or new_name or ""
-        arguments = (function.arguments if function else None) or ""
-        if not self.pieces:
+    def _take_one(self, piece: ToolCallDelta) -> ToolCallChunk:
+        call = self._assembler.call_for(piece)
+        known_id, known_name = call.id, call.name
+        arguments = call.add(piece)
+        if call.position not in self._begun:
             # Blanks alone mean "no arguments", but LangChain would call them broken JSON.
-            arguments = arguments.lstrip(" \t\r\n")
-        if arguments:
-            self.pieces.append(arguments)
-        return tool_call_chunk(name=new_name, args=arguments, id=new_id, index=self.position)
-
-    def differs_from(self, piece: ToolCallDelta) -> bool:
-        """Whether a piece that seems to belong here opens another call: new id, or new name after complete JSON."""
-        if piece.id and self.id:
-            return piece.id != self.id
-        name = piece.function.name if piece.function else None
-        if not name or not self.name:
-            return False
-        return name != self.name or (bool(piece.function and piece.function.arguments) and self._complete())
-
-    def _complete(self) -> bool:
-        try:
-            return bool(self.pieces) and self.function.parsed_arguments() is not None
-        except ValueError:
-            return False
+            arguments = arguments.lstrip(_BLANKS)
+            if arguments:
+                self._begun.add(call.position)
+        # Id and name are handed out once, for LangChain joins what is repeated.
+        return tool_call_chunk(
+            name=None if known_name else call.name or None,
+            args=arguments,
+            id=None if known_id else call.id or None,
+            index=call.position,
+        )
 
 
 def _would_be_repaired(arguments: str) -> bool:

@@ -2,7 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -14,16 +15,17 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils import get_pydantic_field_names
 from pydantic import BaseModel, Field, model_validator
 
-from maritaca_async import MaritacaError, __version__
-from maritaca_async.types import ChatModel
+from maritaca_async import AsyncStream, __version__
+from maritaca_async.types import ChatCompletionChunk, ChatModel
 
 from ._connection import ConnectedChatModel
-from ._errors import langchain_error
+from ._errors import langchain_errors
 from ._payload import BUILT_IN, request_params, wire_response_format, wire_tool_choice, wire_tools
 from ._profiles import model_profile
 from ._results import PROVIDER, ChunkReader, chat_result, combine_outputs
 from ._structured import Method, structured_output
 
+_LATER = frozenset({"auto_truncate", "context_warning_threshold", "max_context_tokens"})
 _SAMPLING = (
     "temperature",
     "max_tokens",
@@ -88,6 +90,10 @@ class ChatMaritaca(ConnectedChatModel):
         values = dict(values)
         fields = get_pydantic_field_names(cls)
         extra = dict(values.pop("model_kwargs", None) or {})
+        if later := values.keys() & _LATER:
+            raise ValueError(
+                f"cutting long histories is not available yet: leave out {', '.join(sorted(later))}"
+            )
         if unknown := values.keys() - fields:
             names = ", ".join(sorted(unknown))
             warnings.warn(f"not a field of {cls.__name__}, so moved to model_kwargs: {names}", stacklevel=4)
@@ -129,10 +135,8 @@ class ChatMaritaca(ConnectedChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         params = self._params(messages, stop, kwargs)
-        try:
+        with langchain_errors:
             completion = self._blocking_client().chat.completions.create(**params)
-        except MaritacaError as error:
-            raise langchain_error(error) from error
         return chat_result(completion, params["model"])
 
     async def _agenerate(
@@ -143,10 +147,8 @@ class ChatMaritaca(ConnectedChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         params = self._params(messages, stop, kwargs)
-        try:
+        with langchain_errors:
             completion = await self._asynchronous_client().chat.completions.create(**params)
-        except MaritacaError as error:
-            raise langchain_error(error) from error
         return chat_result(completion, params["model"])
 
     def _stream(
@@ -158,14 +160,12 @@ class ChatMaritaca(ConnectedChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         params = self._params(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
-        try:
-            with self._blocking_client().chat.completions.create(stream=True, **params) as stream:
-                for chunk in stream:
-                    if (piece := reader.read(chunk)) is not None:
-                        yield piece
-                yield reader.close(stream.received)
-        except MaritacaError as error:
-            raise langchain_error(error) from error
+        create = self._blocking_client().chat.completions.create
+        with langchain_errors, create(stream=True, **params) as stream:
+            for chunk in stream:
+                if (piece := reader.read(chunk)) is not None:
+                    yield piece
+            yield reader.close(stream.received)
 
     async def _astream(
         self,
@@ -176,16 +176,12 @@ class ChatMaritaca(ConnectedChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         params = self._params(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
-        try:
-            async with await self._asynchronous_client().chat.completions.create(
-                stream=True, **params
-            ) as stream:
-                async for chunk in stream:
-                    if (piece := reader.read(chunk)) is not None:
-                        yield piece
-                yield reader.close(stream.received)
-        except MaritacaError as error:
-            raise langchain_error(error) from error
+        create = self._asynchronous_client().chat.completions.create
+        async with _opened(create(stream=True, **params)) as stream:
+            async for chunk in stream:
+                if (piece := reader.read(chunk)) is not None:
+                    yield piece
+            yield reader.close(stream.received)
 
     def _params(
         self,
@@ -334,6 +330,15 @@ class ChatMaritaca(ConnectedChatModel):
     def is_lc_serializable(cls) -> bool:
         """True: LangChain may dump this model, without its key."""
         return True
+
+
+@asynccontextmanager
+async def _opened(
+    opening: Awaitable[AsyncStream[ChatCompletionChunk]],
+) -> AsyncIterator[AsyncStream[ChatCompletionChunk]]:
+    with langchain_errors:
+        async with await opening as stream:
+            yield stream
 
 
 # LangChain inspects these at every call; a signature that is there already saves it the work.

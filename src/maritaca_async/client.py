@@ -15,7 +15,7 @@ from ._core.options import (
     resolve_retries,
     resolve_timeout,
 )
-from ._core.request import check_api_key, check_base_url
+from ._core.request import check_api_key, check_base_url, hidden
 from ._core.transport import Transport
 from .errors import ConfigurationError
 from .resources._base import Defaults
@@ -53,11 +53,15 @@ class AsyncMaritaca:
         limits: Limits | None = None,
         max_retries: int | RetryPolicy = 2,
     ) -> None:
+        api_key = hidden(os.environ.get("MARITACA_API_KEY") if api_key is None else api_key)
+        self._base_url: str = check_base_url(
+            base_url or os.environ.get("MARITACA_API_BASE") or DEFAULT_BASE_URL
+        )
         if limits is not None and not isinstance(limits, Limits):
             raise ConfigurationError(f"limits must be Limits(...), not {type(limits).__name__}")
-        self._api_key = check_api_key(os.environ.get("MARITACA_API_KEY") if api_key is None else api_key)
+        self._api_key = check_api_key(api_key)
         self._settings: dict[str, Any] = {
-            "base_url": check_base_url(base_url or os.environ.get("MARITACA_API_BASE") or DEFAULT_BASE_URL),
+            "base_url": self._base_url,
             "timeout": timeout,
             "limits": limits or Limits(),
             "max_retries": max_retries,
@@ -77,8 +81,7 @@ class AsyncMaritaca:
     @property
     def base_url(self) -> str:
         """Root of the API, without a trailing slash."""
-        url: str = self._settings["base_url"]
-        return url
+        return self._base_url
 
     async def aclose(self) -> None:
         """Close all connections; calls under way fail, and later ones raise `ConfigurationError`."""
@@ -93,7 +96,7 @@ class AsyncMaritaca:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={getattr(self, '_base_url', '')!r})"
 
     def __copy__(self) -> Self:
         return type(self)(self._api_key, **self._settings)

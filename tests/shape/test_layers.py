@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         SDK + "types",
         CORE + "stream",
         CORE + "options",
+        CORE + "request",
         SDK + "errors",
     ),
     "maritaca_async.client": (
@@ -70,6 +71,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         CORE + "options",
         CORE + "log",
         CORE + "sockets",
+        CORE + "reply",
         SDK + "errors",
     ),
     "maritaca_async._core.stream": (CORE + "sse", CORE + "request", SDK + "errors"),
@@ -77,6 +79,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "maritaca_async._core.retry": (CORE + "options", SDK + "errors"),
     "maritaca_async._core.options": (SDK + "errors",),
     "maritaca_async._core.sse": (SDK + "errors",),
+    "maritaca_async._core.reply": (SDK + "errors",),
     "maritaca_async._core.sockets": (),
     "maritaca_async._core.log": (),
     "maritaca_async._core.http_info": (),

@@ -187,3 +187,31 @@ def test_key_is_in_no_dump_of_the_client(kind: type) -> None:
 
     assert "canary" not in dump(client)
     assert "127" not in repr(client)
+
+
+@pytest.mark.parametrize("kind", [AsyncMaritaca, Maritaca])
+def test_parts_of_a_client_are_not_pickled_with_the_key(kind: type) -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(kind("sk-canary").chat.completions)
+
+
+def test_iterables_of_the_caller_run_in_the_callers_thread(client: Maritaca) -> None:
+    import threading
+
+    threads = []
+
+    def messages():
+        threads.append(threading.current_thread())
+        yield {"role": "user", "content": "Oi"}
+
+    client.chat.completions.create(model="sabia-4", messages=messages())
+    assert threads == [threading.current_thread()]
+
+
+def test_stream_closed_early_never_passes_for_a_whole_answer(client: Maritaca) -> None:
+    from maritaca_async import StreamInterruptedError
+
+    with client.chat.completions.create(**ASK, stream=True) as stream:
+        next(stream)
+    with pytest.raises(StreamInterruptedError):
+        next(stream)

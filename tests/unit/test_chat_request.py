@@ -45,8 +45,15 @@ BAD = [
     ({"temperatura": 1}, "unknown parameter 'temperatura': did you mean 'temperature'"),
     ({"zzz": 1}, "unknown parameter 'zzz': A parameter this library does not know goes into extra_body"),
     ({"extra_body": [1]}, "extra_body must be a mapping"),
-    ({"extra_headers": {"authorization": "x"}}, "Authorization"),
-    ({"extra_headers": {"X-A": "a\r\nX-B: b"}}, "line breaks"),
+    ({"extra_headers": {"authorization": "x"}}, "authorization"),
+    ({"extra_headers": {"Content-Length": "3"}}, "Content-Length"),
+    ({"extra_headers": {"X Y": "x"}}, "not the name of a header"),
+    ({"extra_headers": {1: "x"}}, "not the name of a header"),
+    ({"extra_query": {"a": True}}, "extra_query"),
+    ({"messages": [{"role": ["user"], "content": "x"}]}, "role must be one of"),
+    ({"messages": [{"role": "user", "content": 5}]}, "content must be a list"),
+    ({"timeout": 10**400}, "timeout must be"),
+    ({"extra_headers": {"X-A": "a\r\nX-B: b"}}, "printable"),
     ({"extra_headers": {"X-A": 1}}, "must be a string"),
     ({"timeout": -1}, "timeout must be"),
     ({"max_retries": -1}, "max_retries must be"),
@@ -114,3 +121,24 @@ def test_lone_surrogate_is_written_in_its_escaped_form() -> None:
 
 def test_accents_are_not_escaped() -> None:
     assert "ção".encode() in encode_body({"x": "ação"})
+
+
+@pytest.mark.parametrize("text", ["Olá", "NaN", "Infinity war"])
+def test_iterables_and_models_are_written_whatever_the_text_says(text: str) -> None:
+    import types
+
+    from maritaca_async.types import Function, ToolCall
+
+    messages = [
+        {"role": "user", "content": (part for part in [{"type": "text", "text": text}])},
+        {"role": "assistant", "tool_calls": [ToolCall(id="c", function=Function(name="f", arguments="{}"))]},
+        {"role": "tool", "content": text, "tool_call_id": "c"},
+    ]
+    schema = types.MappingProxyType({"type": "json_object"})
+    body = completion_body({"model": "m", "messages": messages, "response_format": schema}, stream=False)
+    written = json.loads(encode_body(body))
+    assert written["messages"][0]["content"] == [{"type": "text", "text": text}]
+    assert written["messages"][1]["tool_calls"] == [
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    ]
+    assert written["response_format"] == {"type": "json_object"}

@@ -75,6 +75,7 @@ BODIES = [
     ("null", ("", None, None, None)),
     ("{}", ("", None, None, None)),
     ("", ("", None, None, None)),
+    ("[" * 60_000, ("", None, None, None)),
 ]
 
 
@@ -127,7 +128,14 @@ def test_message_is_one_line_with_a_hint_and_the_body_is_cut() -> None:
         ('{"detail":"Você não tem créditos"}'.encode(), False),
         (b'{"detail":"flex queue is full"}', True),
         (b"", True),
+        (b'{"detail":"Rate limit reached, see https://x/account/billing"}', True),
     ],
 )
 def test_exhausted_balance_is_told_from_a_passing_limit(body: bytes, retryable: bool) -> None:
     assert status_error(429, "", body, HTTP, REQUEST, 0).retryable is retryable
+
+
+def test_quota_words_stop_retries_of_rate_limits_only() -> None:
+    assert status_error(
+        503, "", b'{"detail":"billing service: insufficient funds"}', HTTP, REQUEST, 0
+    ).retryable

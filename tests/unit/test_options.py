@@ -122,6 +122,10 @@ def test_default_base_url_is_the_documented_one() -> None:
         "https://u:p@x/api",
         "https://x/api?a=1",
         "https://x/api#f",
+        "http://a..b/api",
+        "http://.invalid",
+        "http://a b/api",
+        "http://" + "a" * 70 + ".br",
         " ",
     ],
 )
@@ -136,3 +140,28 @@ def test_bad_base_url_is_refused(url: str) -> None:
 def test_client_refuses_bad_options_when_made(bad: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
         AsyncMaritaca("k", **bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:8080/api",
+        "https://[::1]:8/x",
+        "http://127.0.0.1",
+        "https://maritacá.br/v1",
+        "http://my_host.local./a",
+    ],
+)
+def test_usual_base_urls_are_accepted(url: str) -> None:
+    assert AsyncMaritaca("k", base_url=url).base_url == url
+
+
+@pytest.mark.parametrize("kind", [AsyncMaritaca, Maritaca])
+def test_traceback_with_locals_does_not_show_a_bad_key(kind: type) -> None:
+    import traceback
+
+    with pytest.raises(ConfigurationError) as caught:
+        kind("sk canary")
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames = "".join(shown.format())
+    assert "canary" not in frames.replace('kind("sk canary")', "").replace("sk canary')", "")

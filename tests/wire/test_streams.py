@@ -50,8 +50,8 @@ async def closed_soon(server: ScriptedServer) -> bool:
 
 async def endless(exchange: Exchange) -> None:
     await exchange.begin_stream()
-    await exchange.event(chunk("um "))
-    await exchange.event(chunk("dois "))
+    events = "".join(f"data: {json.dumps(chunk(text))}\n\n" for text in ("um ", "dois "))
+    await exchange.piece(events.encode())
     await exchange.until_client_leaves()
 
 
@@ -327,11 +327,10 @@ async def test_stream_can_be_closed_from_another_task_while_it_is_read() -> None
         await asyncio.sleep(0.05)
         await stream.aclose()
         await stream.aclose()
-        with pytest.raises(StreamInterruptedError, match="closed while it was being read") as caught:
+        with pytest.raises(StreamInterruptedError, match="closed before the answer was complete") as caught:
             await reading
         assert caught.value.received.text == "um dois "
         assert await closed_soon(server)
-        assert [item async for item in stream] == []
 
 
 async def test_stream_refuses_a_second_reader() -> None:
@@ -564,3 +563,153 @@ async def test_stream_must_be_entered_once_and_before_use() -> None:
             pass
         with pytest.raises(ConfigurationError, match="once"):
             await stream.__aenter__()
+
+
+async def test_stream_closed_early_never_passes_for_a_whole_answer() -> None:
+    async with ScriptedServer((endless,)) as server, client(server) as maritaca:
+        async with maritaca.chat.completions.stream(**ASK) as stream:
+            async for event in stream:
+                if event.type == "content.delta":
+                    break
+        for _ in range(2):
+            with pytest.raises(StreamInterruptedError, match="closed before"):
+                await stream.get_final_completion()
+        with pytest.raises(StreamInterruptedError):
+            await anext(stream)
+        assert stream.received.text == "um "
+
+
+async def test_error_of_a_stream_is_raised_again_whenever_more_is_asked_for() -> None:
+    async with ScriptedServer((endless,)) as server, client(server, timeout=Timeouts(idle=0.1)) as maritaca:
+        stream = await maritaca.chat.completions.create(**ASK, stream=True)
+        for _ in range(3):
+            with pytest.raises(APITimeoutError, match="idle limit"):
+                await text_of(stream)
+
+
+async def test_stream_that_is_cancelled_in_a_wait_does_not_go_on_as_if_complete() -> None:
+    async with ScriptedServer((endless,)) as server, client(server) as maritaca:
+        stream = await maritaca.chat.completions.create(**ASK, stream=True)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(text_of(stream), 0.1)
+        with pytest.raises(StreamInterruptedError):
+            await anext(stream)
+
+
+async def test_stream_left_after_its_last_chunk_is_complete() -> None:
+    async with ScriptedServer((streams(*GOOD_STREAM),)) as server, client(server) as maritaca:
+        async with maritaca.chat.completions.stream(**ASK) as stream:
+            async for event in stream:
+                if event.type == "chunk" and event.chunk.choices[0].finish_reason:
+                    break
+        assert (await stream.get_final_completion()).text == "Bom dia!"
+
+
+@pytest.mark.parametrize("events", [("[DONE]",), ()])
+async def test_stream_without_any_chunk_is_an_error(events: tuple[str, ...]) -> None:
+    async with (
+        ScriptedServer((streams(*events),)) as server,
+        client(server, max_retries=0, timeout=2) as maritaca,
+    ):
+        with pytest.raises(APIError, match="ended"):
+            await maritaca.chat.completions.create(**ASK, stream=True)
+
+
+async def test_stream_of_several_answers_needs_them_all_to_be_complete() -> None:
+    first_only = streams(chunk("um"), chunk(finish="stop"))
+    async with ScriptedServer((first_only,)) as server, client(server) as maritaca:
+        stream = await maritaca.chat.completions.create(**ASK, stream=True, n=2)
+        with pytest.raises(StreamInterruptedError):
+            await text_of(stream)
+
+
+async def test_text_that_arrived_with_the_reset_is_not_lost() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        for letter in "abcdef":
+            exchange.writer.write(
+                b"%x\r\n%s\r\n" % (len(data := f"data: {json.dumps(chunk(letter))}\n\n".encode()), data)
+            )
+        await exchange.writer.drain()
+        await exchange.cut()
+
+    async with ScriptedServer((script,)) as server, client(server, max_retries=0) as maritaca:
+        stream = await maritaca.chat.completions.create(**ASK, stream=True)
+        await asyncio.sleep(0.05)
+        with pytest.raises(StreamInterruptedError) as caught:
+            await text_of(stream)
+        assert caught.value.received.text == "abcdef"
+
+
+async def test_files_and_unknown_fields_of_a_stream_reach_the_final_answer() -> None:
+    last = {**chunk(finish="stop"), "extracted_files": [{"filename": "a.pdf", "text": "x"}], "citations": [1]}
+    script = streams(chunk("um", reasoning="pen"), chunk(" dois", reasoning="sei"), last, "[DONE]")
+    async with ScriptedServer((script,)) as server, client(server) as maritaca:
+        async with maritaca.chat.completions.stream(**ASK) as stream:
+            final = await stream.get_final_completion()
+    assert final.extracted_files is not None
+    assert final.extracted_files[0].text == "x"
+    assert final.citations == [1]
+    assert final.choices[0].message.reasoning == "pensei"
+
+
+async def test_tool_call_of_a_stream_that_failed_is_never_callable() -> None:
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "rm", "arguments": "{}"}}
+    script = streams(chunk(tool_calls=[call]), chunk(finish="tool_calls"), {"error": {"message": "caiu"}})
+    async with ScriptedServer((script,)) as server, client(server) as maritaca:
+        stream = await maritaca.chat.completions.create(**ASK, stream=True)
+        with pytest.raises(APIStreamError) as caught:
+            await text_of(stream)
+    message = caught.value.received.choices[0].message
+    assert not message.tool_calls
+    assert message.invalid_tool_calls[0].function.name == "rm"
+
+
+async def test_null_delta_is_an_empty_one() -> None:
+    script = streams(
+        chunk("um"),
+        {"choices": [{"index": 0, "delta": None, "finish_reason": "stop"}], "created": 1.5},
+        "[DONE]",
+    )
+    async with ScriptedServer((script,)) as server, client(server) as maritaca:
+        assert await text_of(await maritaca.chat.completions.create(**ASK, stream=True)) == "um"
+
+
+async def test_chunk_with_a_message_field_is_no_error() -> None:
+    script = streams({**chunk("um"), "message": "nota"}, chunk(finish="stop"), "[DONE]")
+    async with ScriptedServer((script,)) as server, client(server) as maritaca:
+        assert await text_of(await maritaca.chat.completions.create(**ASK, stream=True)) == "um"
+
+
+def test_stream_is_refused_in_another_event_loop() -> None:
+    async def opened(server: ScriptedServer, maritaca: AsyncMaritaca) -> AsyncStream:
+        return await maritaca.chat.completions.create(**ASK, stream=True)
+
+    async def main() -> None:
+        async with ScriptedServer((endless,)) as server, client(server) as maritaca:
+            stream = await opened(server, maritaca)
+
+            async def elsewhere() -> None:
+                with pytest.raises(ConfigurationError, match="event loop in which it was opened"):
+                    await text_of(stream)
+
+            await asyncio.to_thread(asyncio.run, elsewhere())
+            await stream.aclose()
+
+    asyncio.run(main())
+
+
+async def test_stream_closed_while_it_opens_is_closed_once_open() -> None:
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(0.1)
+        await endless(exchange)
+
+    async with ScriptedServer((slow,)) as server, client(server) as maritaca:
+        stream = maritaca.chat.completions.stream(**ASK)
+        opening = asyncio.create_task(stream.__aenter__())
+        await asyncio.sleep(0.03)
+        await stream.aclose()
+        await opening
+        with pytest.raises(StreamInterruptedError):
+            await anext(stream)
+        assert await closed_soon(server)

@@ -8,10 +8,11 @@ import math
 import platform
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from .._version import __version__
-from ..errors import APIError, APIResponseError, APITimeoutError, RequestInfo
+from ..errors import APIConnectionError, APIError, APIResponseError, APITimeoutError, RequestInfo
 from .http_info import HttpInfo
 from .log import logger
 from .request import BODY_LIMIT, Attempt, Secret, first_line, merge_headers, snippet, status_error
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ..errors import APIStatusError
+    from .reply import Reply
     from .request import Request
     from .stream import Decoder
-    from .transport import Reply, Transport
+    from .transport import Transport
 
 T = TypeVar("T")
+_ERROR_BODY_SECONDS = 5.0
 _USER_AGENT = f"maritaca-async/{__version__} python/{platform.python_version()}"
 
 
@@ -37,6 +40,7 @@ class Engine:
         self.base_url: str = base_url
         self.transport: Transport = transport
         self.budget: RetryBudget = RetryBudget()
+        self._api_key = api_key
         common = {"Authorization": Secret(f"Bearer {api_key}"), "User-Agent": _USER_AGENT}
         self._plain_headers = {
             **common,
@@ -51,6 +55,10 @@ class Engine:
             "Accept-Encoding": "identity",
         }
 
+    def redact(self, body: bytes) -> bytes:
+        """A body without the key, should the server have echoed it."""
+        return body.replace(self._api_key.encode(), b"**********")
+
     async def call(self, request: Request, parse: Callable[[bytes], T]) -> tuple[T, HttpInfo]:
         """Send a request and parse its answer.
 
@@ -61,13 +69,14 @@ class Engine:
 
         async def attempt() -> tuple[T, HttpInfo]:
             reply = await call.send(self._plain_headers)
+            if not 200 <= reply.status < 300:
+                raise await call.status_error(reply)
             body = await reply.read(self.transport.limits.max_body_bytes)
             http = call.http_info(reply)
-            if not 200 <= reply.status < 300:
-                raise call.status_error(reply, body)
             try:
                 return parse(body), http
             except ValueError as error:
+                body = self.redact(body)
                 raise APIResponseError(
                     f"status {reply.status} but the body ({reply.content_type or 'no content type'}) is not the "
                     f"documented answer: {first_line(error)}: {snippet(body)}",
@@ -88,7 +97,7 @@ class Engine:
         async def attempt() -> AsyncStream[T]:
             reply = await call.send(self._stream_headers)
             if not 200 <= reply.status < 300:
-                raise call.status_error(reply, await reply.read(self.transport.limits.max_body_bytes))
+                raise await call.status_error(reply)
             stream = AsyncStream(
                 reply,
                 new_decoder(),
@@ -164,12 +173,20 @@ class _Call:
         )
 
     def http_info(self, reply: Reply) -> HttpInfo:
-        return HttpInfo(reply.status, reply.raw_headers, self._attempt.number, self._elapsed())
+        return HttpInfo(
+            reply.status, reply.raw_headers, self._attempt.number + self._attempt.resent, self._elapsed()
+        )
 
     def request_info(self) -> RequestInfo:
         return RequestInfo(self._request.method, self._attempt.url, self._attempt.number)
 
-    def status_error(self, reply: Reply, body: bytes) -> APIStatusError:
+    async def status_error(self, reply: Reply) -> APIStatusError:
+        """The error for an answer with an error status, even when its body does not arrive."""
+        body = b""
+        with suppress(TimeoutError, APIConnectionError, APIResponseError):
+            async with asyncio.timeout(_ERROR_BODY_SECONDS):
+                body = await reply.read(self._engine.transport.limits.max_body_bytes)
+        body = self._engine.redact(body)
         return status_error(
             reply.status, reply.reason, body, self.http_info(reply), self.request_info(), time.time()
         )
@@ -190,8 +207,6 @@ class _Call:
 
 _WAITING = {
     "queue": "still waiting for one of Limits(max_connections)",
-    "connect": "connecting",
     "first_event": "waiting for the first event of the stream",
-    "idle": "waiting for the next event of the stream",
     "deadline": "waiting for the answer",
 }

@@ -30,7 +30,7 @@ class Timeouts:
     idle: float | None = 120.0
     """Between two events of a stream; comments and keep-alives do not count as events."""
     deadline: float | None = DEFAULT_TIMEOUT
-    """The whole call with queueing, attempts and waits; bounds a whole stream, too."""
+    """The whole call with queueing, attempts and waits; bounds the reading of a whole stream, too."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -150,4 +150,7 @@ def resolve_retries(max_retries: int | RetryPolicy, base: RetryPolicy | None = N
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an int beyond any float
+        return False

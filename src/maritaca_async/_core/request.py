@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic_core import PydanticSerializationError, ValidationError, to_json
+from pydantic_core import PydanticSerializationError, ValidationError, to_json, to_jsonable_python
 
 from .. import errors
 from ..errors import APIStatusError, ConfigurationError
 from .retry import parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..errors import TimeoutPhase
     from .http_info import HttpInfo
     from .options import RetryPolicy, Timeouts
 
+T = TypeVar("T")
 BODY_LIMIT = 64 * 1024
 _MESSAGE_LIMIT = 500
 
@@ -31,6 +31,17 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'**********'"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "an API key is not pickled: pickle the client, which reads it from the environment again"
+        )
 
 
 class Request:
@@ -64,13 +75,19 @@ class Request:
 class Attempt:
     """Where a call stands: how often it was tried, and what it is waiting for."""
 
-    __slots__ = ("fresh", "number", "phase", "url")
+    __slots__ = ("fresh", "number", "phase", "resent", "url")
 
     def __init__(self, url: str) -> None:
         self.url: str = url
         self.number: int = 0
+        self.resent: int = 0  # times a stale connection made it send again, outside the retries
         self.phase: TimeoutPhase = "queue"
         self.fresh: bool = False  # whether the attempt opened a connection of its own
+
+
+def hidden(api_key: T) -> T | Secret:
+    """A key that shows in no traceback from here on, not even in one with locals; other values as they are."""
+    return Secret(api_key) if isinstance(api_key, str) else api_key
 
 
 def check_api_key(api_key: str | None) -> Secret:
@@ -113,13 +130,19 @@ def check_base_url(base_url: str) -> str:
     return url.rstrip("/")
 
 
+_HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|\[[0-9a-f:.%]+\]", re.IGNORECASE)
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        usable = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         return None
-    return parts if usable else None
+    readable = url.isprintable() and " " not in url
+    named = _HOST.fullmatch(f"[{host}]" if ":" in host else host) is not None
+    return parts if usable and readable and named else None
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:
@@ -129,21 +152,33 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         ConfigurationError: a value that JSON cannot hold: NaN, infinity, or an unknown type.
     """
     try:
-        encoded = to_json(body, inf_nan_mode="constants")
-    except PydanticSerializationError:
-        return _encode_carefully(body)
-    if b"NaN" in encoded or b"Infinity" in encoded:
-        return _encode_carefully(body)
+        encoded = to_json(body, inf_nan_mode="constants", fallback=_plain_mapping)
+        if b"NaN" in encoded or b"Infinity" in encoded:
+            # Numbers that JSON lacks, or harmless text that reads like them: reading it back tells.
+            json.loads(encoded, parse_constant=_refuse_constant)
+    except PydanticSerializationError as error:
+        # Lone surrogates can only be carried by the escaped form.
+        if "surrogates" not in str(error):
+            raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
+        return _encode_escaped(body)
     return encoded
 
 
-def _encode_carefully(body: Mapping[str, Any]) -> bytes:
-    # Reached for lone surrogates, which only the escaped form can carry, and to tell numbers that JSON
-    # lacks from harmless text that reads like them.
+def _encode_escaped(body: Mapping[str, Any]) -> bytes:
     try:
-        return json.dumps(body, allow_nan=False).encode("ascii")
+        return json.dumps(body, allow_nan=False, default=to_jsonable_python).encode("ascii")
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
+
+
+def _plain_mapping(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ConfigurationError(f"the request cannot be written as JSON: it has no number {name}")
 
 
 def status_error(
@@ -155,8 +190,9 @@ def status_error(
     kind = _status_class(status)
     parts = [f"{status} {reason}".strip(), details.message or snippet(text) or "no message"]
     if location := http.headers.get("location") if 300 <= status < 400 else None:
-        host = urlsplit(location).netloc or "the same host"
-        parts.append(f"redirect to {host} not followed, for it would carry your data there; set base_url")
+        parts.append(
+            f"redirect to {_host_of(location)} not followed, for it would carry your data there; set base_url"
+        )
     elif kind.hint:
         parts.append(kind.hint)
     error = kind(
@@ -170,9 +206,16 @@ def status_error(
         request=request,
         http=http,
     )
-    if error.retryable and _is_exhausted(details):
+    if status == 429 and _is_exhausted(details):
         error.retryable = False
     return error
+
+
+def _host_of(location: str) -> str:
+    try:
+        return urlsplit(location).netloc or "the same host"
+    except ValueError:
+        return "an unreadable address"
 
 
 _STATUS_CLASSES: dict[int, type[APIStatusError]] = {
@@ -213,7 +256,7 @@ def parse_error(text: str) -> ErrorDetails:
     """Read the five shapes of contract section 20; a body of another shape gives empty details."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ErrorDetails()
     if not isinstance(body, dict):
         return ErrorDetails()
@@ -247,7 +290,9 @@ def _text(value: Any) -> str | None:
 
 
 _EXHAUSTED = re.compile(
-    r"insufficient[_ ](quota|balance|credit|funds)|quota[_ ]exceeded|billing|saldo|cr[eé]dito", re.IGNORECASE
+    r"insufficient[_ ](quota|balance|credit|funds)|exceeded your (current )?quota"
+    r"|(saldo|cr[eé]ditos?) insuficiente|(sem|não tem) (saldo|cr[eé]dito)",
+    re.IGNORECASE,
 )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .http_info import HttpInfo
     from .options import Limits, Timeouts
-    from .transport import Reply
+    from .reply import Reply
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -159,9 +159,11 @@ class AsyncStream(Generic[T]):
                     return item
                 self._end_body()
         except APIError as error:
-            raise self._end(error) from error.__cause__
+            raise self._fail(error) from error.__cause__
         if self._body_ended and not self._ended:
-            self._end(None if self._decoder.may_end() else self._premature_end())
+            self._finish()
+            if not self._decoder.may_end():
+                self._fail(self._premature_end())
         if self._shortfall is not None:
             raise self._shortfall.with_traceback(None)
         return None
@@ -188,10 +190,10 @@ class AsyncStream(Generic[T]):
         except APIConnectionError as error:
             # Nothing that happens to the connection matters once the answer is complete.
             if not self._decoder.may_end():
-                raise self._end(self._interruption(error)) from error.__cause__
-            self._end(None)
+                raise self._fail(self._interruption(error)) from error.__cause__
+            self._finish()
         except APIError as error:
-            raise self._end(error) from error.__cause__
+            raise self._fail(error) from error.__cause__
         except BaseException:
             self._close()
             raise
@@ -209,7 +211,7 @@ class AsyncStream(Generic[T]):
             kind = self._reply.content_type
             if kind in ("application/json", "text/html"):
                 self._ready = self._whole(await self._reply.read(self._max_body_bytes), kind)
-                self._end(None)
+                self._finish()
             while self._ready is None:
                 await self._read()
                 self._ready = self.take()
@@ -217,7 +219,7 @@ class AsyncStream(Generic[T]):
                     raise APIResponseError("the stream ended without an answer")
             self._head = None
         except APIError as error:
-            raise self._end(error) from error.__cause__
+            raise self._fail(error) from error.__cause__
         except BaseException:
             self._close()
             raise
@@ -268,17 +270,19 @@ class AsyncStream(Generic[T]):
         limit = "deadline" if self._expired == "deadline" else "idle limit"
         return APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
 
-    def _end(self, shortfall: APIError | None) -> APIError:
-        """Nothing more will come; what is missing, if anything, is raised now and whenever more is asked for."""
+    def _finish(self) -> None:
         self._ended = True
         self._events.clear()
-        if shortfall is None:
-            return APIError("the stream has ended")
+
+    def _fail(self, shortfall: APIError) -> APIError:
+        """End before the answer is complete; the error is raised now and whenever more is asked for."""
+        self._finish()
         self._reply.abandon()
-        if shortfall.request is None:
-            shortfall.request = self._request
+        shortfall.request = shortfall.request or self._request
         shortfall.http = self._http
-        if isinstance(shortfall, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError):
+        if isinstance(
+            shortfall, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError
+        ):
             shortfall.received = self._decoder.received(failed=True)
         self._shortfall = shortfall
         return shortfall
@@ -296,11 +300,14 @@ class AsyncStream(Generic[T]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._ended:
+            return
         self._ready = None
-        if not self._ended:
-            whole = self._decoder.may_end()
-            self._end(None if whole else StreamInterruptedError("the stream was closed before the answer was complete"))
-        self._reply.abandon()
+        if self._decoder.may_end():
+            self._finish()
+            self._reply.abandon()
+        else:
+            self._fail(StreamInterruptedError("the stream was closed before the answer was complete"))
 
     # One timer for the life of the stream, moved only when it fires: events cost nothing.
 

@@ -12,12 +12,13 @@ import os
 import weakref
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import aiohttp
 
-from ..errors import APIConnectionError, APIResponseError, APITimeoutError, ConfigurationError
+from ..errors import APIConnectionError, APITimeoutError, ConfigurationError
 from .log import logger
+from .reply import Reply
 from .sockets import current_attempt, open_socket
 
 if TYPE_CHECKING:
@@ -29,93 +30,8 @@ if TYPE_CHECKING:
 
 _HEADER_LIMIT: Final = 256 * 1024
 _LARGE_BODY: Final = 256 * 1024
-_LINGER: Final = 1.0
+_FAILURES: Final = (aiohttp.ClientError, OSError, RuntimeError, ValueError)
 _CLOSED: Final = "the client is closed: make a new one, or close it after its last call"
-
-
-class Reply:
-    """An answer whose headers have arrived: read it to its end, or close it."""
-
-    __slots__ = ("_home", "_response", "raw_headers", "reason", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse, home: _LoopSession) -> None:
-        self._response = response
-        self._home = home
-        self.status: int = response.status
-        self.reason: str = response.reason or ""
-        self.raw_headers: tuple[tuple[bytes, bytes], ...] = response.raw_headers
-        home.open.add(self)
-
-    @property
-    def content_type(self) -> str:
-        """Media type in lower case, without parameters."""
-        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    async def read_some(self) -> bytes:
-        """The next bytes, as many as have arrived; b"" at the end of the body.
-
-        Raises:
-            APIConnectionError: the connection broke, or `close` was called meanwhile.
-        """
-        try:
-            data = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
-            self.close()
-            raise _translate(error) from _bare(error)
-        except BaseException:
-            self.close()
-            raise
-        if not data:
-            self._home.release(self)
-        return data
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body.
-
-        Raises:
-            APIConnectionError: the connection broke.
-            APIResponseError: the body is larger than `limit` bytes.
-        """
-        parts: list[bytes] = []
-        left = limit
-        while data := await self.read_some():
-            parts.append(data)
-            left -= len(data)
-            if left < 0:
-                self.close()
-                raise APIResponseError(
-                    f"the answer is larger than {limit} bytes: raise Limits(max_body_bytes)"
-                )
-        return b"".join(parts)
-
-    def close(self) -> None:
-        """Drop the connection, from any task of its loop and as often as one likes; wakes a waiting read."""
-        self._response.close()
-        self._home.release(self)
-
-    def finish(self) -> None:
-        """The answer is complete: the connection goes back to the pool once its body has ended, if it soon does."""
-        content = self._response.content
-        if content.is_eof():
-            self._home.release(self)
-            return
-        late = self._home.loop.call_later(_LINGER, self.close)
-
-        def ended() -> None:
-            late.cancel()
-            self._home.release(self)
-
-        content.on_eof(ended)
-
-    def abandon(self) -> None:
-        """Drop the connection from wherever garbage collection runs, another thread or a later time included."""
-        if self not in self._home.open:
-            return
-        loop = self._home.loop
-        if loop.is_closed() or loop is _running_loop():
-            self.close()
-        else:
-            loop.call_soon_threadsafe(self.close)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -125,32 +41,48 @@ class _Connector(aiohttp.TCPConnector):
         pass
 
 
-class _LoopSession:
+class LoopSession:
     """What one event loop holds: the session, its free places, and the answers being read.
 
     Stays referenced from `_live` until it is closed, so that garbage collection never meets it open.
     """
 
-    def __init__(self, limits: Limits, siblings: dict[asyncio.AbstractEventLoop, _LoopSession]) -> None:
+    failures: ClassVar[tuple[type[Exception], ...]] = (aiohttp.ClientError, OSError)
+    """What reading an answer may raise; `translate` makes it ours."""
+
+    def __init__(self, limits: Limits, siblings: dict[asyncio.AbstractEventLoop, LoopSession]) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.open: set[Reply] = set()
         self.sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.closing: asyncio.Event = asyncio.Event()
         self._siblings = siblings
         self._places = asyncio.Semaphore(limits.max_connections)
-        self.session: aiohttp.ClientSession = aiohttp.ClientSession(
+        self.session: aiohttp.ClientSession = self._new_session(keepalive_timeout=limits.keepalive)
+        self._unpooled: aiohttp.ClientSession | None = None
+        self._guard = self._close_with_the_loop()
+
+    def unpooled(self) -> aiohttp.ClientSession:
+        """A session whose every request opens a connection of its own."""
+        if self._unpooled is None:
+            self._unpooled = self._new_session(force_close=True)
+        return self._unpooled
+
+    def _new_session(self, **pool: Any) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,  # our own places queue in order and know why they wait
-                keepalive_timeout=limits.keepalive,
                 ttl_dns_cache=60,
                 socket_factory=partial(open_socket, self.sockets),
+                **pool,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             max_line_size=_HEADER_LIMIT,
             max_field_size=_HEADER_LIMIT,
         )
-        self._guard = self._close_with_the_loop()
+
+    def _sessions(self) -> list[aiohttp.ClientSession]:
+        return [self.session] if self._unpooled is None else [self.session, self._unpooled]
 
     async def arm(self) -> None:
         """Have the loop close the session when it shuts down its asynchronous generators."""
@@ -161,11 +93,17 @@ class _LoopSession:
         try:
             yield
         finally:
-            self._leave()
-            await self.session.close()
+            await self.aclose()
 
     async def aclose(self) -> None:
-        await self._guard.aclose()
+        """Close the session; a second call, from whatever side, has nothing left to do."""
+        if not self.closing.is_set():
+            self.closing.set()
+            self._forget()
+            for reply in list(self.open):
+                reply.close()
+            for session in self._sessions():
+                await session.close()
 
     async def acquire(self) -> None:
         """Wait for a place, in order of arrival."""
@@ -173,6 +111,12 @@ class _LoopSession:
         if self.closing.is_set():
             self._places.release()
             raise ConfigurationError(_CLOSED)
+
+    def translate(self, error: BaseException) -> APIConnectionError:
+        """Our error for one of `failures`, caused by it."""
+        translated = _translate(error)
+        translated.__cause__ = _bare(error)
+        return translated
 
     def release(self, reply: Reply | None) -> None:
         """Free the place of a reply, once; or of a request that never got one."""
@@ -183,23 +127,24 @@ class _LoopSession:
         self._places.release()
 
     def retire(self) -> None:
-        """Close from any thread; if the loop is closed already, let go without I/O and without a warning."""
+        """Close from any thread; if the loop is closed already, let go of everything without it."""
         if not self.loop.is_closed():
             with suppress(RuntimeError):  # the loop was closed in between
                 self.loop.call_soon_threadsafe(self._close_soon)
                 return
-        self._leave()
+        self._forget()
+        connectors = [session.connector for session in self._sessions()]
         self._drop()
+        for connector in filter(None, connectors):
+            # With its loop closed a connector only forgets what it holds; one step completes that.
+            next(connector.close().__await__(), None)
 
     def _close_soon(self) -> None:
         task = self.loop.create_task(self.aclose())
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
-    def _leave(self) -> None:
-        self.closing.set()
-        for reply in list(self.open):
-            reply.close()
+    def _forget(self) -> None:
         self._siblings.pop(self.loop, None)
         _live.discard(self)
 
@@ -211,12 +156,13 @@ class _LoopSession:
         self._drop()
 
     def _drop(self) -> None:
-        self.session.detach()
+        for session in self._sessions():
+            session.detach()
         for made in list(self.sockets):
             made.close()
 
 
-_live: set[_LoopSession] = set()
+_live: set[LoopSession] = set()
 _closing: set[asyncio.Task[None]] = set()
 
 
@@ -226,7 +172,7 @@ class Transport:
     def __init__(self, limits: Limits) -> None:
         self.limits: Limits = limits
         self.closed: bool = False
-        self._sessions: dict[asyncio.AbstractEventLoop, _LoopSession] = {}
+        self._sessions: dict[asyncio.AbstractEventLoop, LoopSession] = {}
         weakref.finalize(self, _retire_all, self._sessions)
 
     async def send(self, request: Request, attempt: Attempt, headers: Mapping[str, str]) -> Reply:
@@ -269,19 +215,19 @@ class Transport:
             await running.aclose()
         _retire_all(self._sessions)
 
-    async def _enter_loop(self) -> _LoopSession:
+    async def _enter_loop(self) -> LoopSession:
         if self.closed:
             raise ConfigurationError(_CLOSED)
         for loop, left in list(self._sessions.items()):
             if loop.is_closed():
                 left.retire()
-        home = _LoopSession(self.limits, self._sessions)
+        home = LoopSession(self.limits, self._sessions)
         self._sessions[home.loop] = home
         await home.arm()
         return home
 
 
-def _retire_all(sessions: dict[asyncio.AbstractEventLoop, _LoopSession]) -> None:
+def _retire_all(sessions: dict[asyncio.AbstractEventLoop, LoopSession]) -> None:
     for home in list(sessions.values()):
         home.retire()
 
@@ -296,27 +242,35 @@ if hasattr(os, "register_at_fork"):
 
 
 async def _exchange(
-    home: _LoopSession, request: Request, attempt: Attempt, headers: Mapping[str, str]
+    home: LoopSession, request: Request, attempt: Attempt, headers: Mapping[str, str]
 ) -> aiohttp.ClientResponse:
-    while True:
-        attempt.fresh = False
-        token = current_attempt.set(attempt)
-        try:
-            return await home.session.request(
-                request.method,
-                attempt.url,
-                data=_payload(request.body),
-                params=request.query,
-                headers=headers,
-                allow_redirects=False,
-                timeout=_client_timeout(request.timeouts.connect),
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            if not _is_stale(error, attempt):
-                raise _translate(error) from _bare(error)
-            logger.debug("%r: a kept connection had gone stale, sending again", request)
-        finally:
-            current_attempt.reset(token)
+    current_attempt.set(attempt)
+    attempt.fresh = False
+    try:
+        return await _request(home.session, request, attempt, headers)
+    except _FAILURES as error:
+        if not _is_stale(error, attempt):
+            raise _translate(error) from _bare(error)
+        logger.debug("%r: a kept connection had gone stale, sending again", request)
+    attempt.resent += 1
+    try:
+        return await _request(home.unpooled(), request, attempt, headers)
+    except _FAILURES as error:
+        raise _translate(error) from _bare(error)
+
+
+async def _request(
+    session: aiohttp.ClientSession, request: Request, attempt: Attempt, headers: Mapping[str, str]
+) -> aiohttp.ClientResponse:
+    return await session.request(
+        request.method,
+        attempt.url,
+        data=_payload(request.body),
+        params=request.query,
+        headers=headers,
+        allow_redirects=False,
+        timeout=_client_timeout(request.timeouts.connect),
+    )
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -325,10 +279,7 @@ def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
 
 
 def _is_stale(error: BaseException, attempt: Attempt) -> bool:
-    """Whether a reused connection broke before one byte of the answer, so that sending again is safe.
-
-    It ends by itself: each turn takes one connection out of the pool, and a fresh one is never stale.
-    """
+    """Whether a reused connection broke before one byte of the answer: most likely the request never arrived."""
     if attempt.fresh or isinstance(error, aiohttp.ClientConnectorError):
         return False
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -339,13 +290,6 @@ def _is_stale(error: BaseException, attempt: Attempt) -> bool:
 @lru_cache(maxsize=64)
 def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=connect)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _bare(error: BaseException) -> BaseException:
@@ -382,6 +326,6 @@ def _translate(error: BaseException) -> APIConnectionError:
     # Errors of the connector name host and cause; those of the parser speak of codes that are not the API's.
     named = isinstance(error, aiohttp.ClientConnectorError) or not isinstance(error, aiohttp.ClientError)
     translated = APIConnectionError(f"{said}: {error}" if named else said)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        translated.retryable = False
+    transient = isinstance(error, aiohttp.ClientError | OSError)
+    translated.retryable = transient and not isinstance(error, aiohttp.ClientConnectorCertificateError)
     return translated

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .._core.options import DEFAULT_TIMEOUT
+from .._core.request import hidden
 from ..client import AsyncMaritaca
 from .portal import run
 from .resources import Chat, Models
@@ -41,6 +42,7 @@ class Maritaca:
         limits: Limits | None = None,
         max_retries: int | RetryPolicy = 2,
     ) -> None:
+        api_key = hidden(api_key)
         self._bind(
             AsyncMaritaca(api_key, base_url=base_url, timeout=timeout, limits=limits, max_retries=max_retries)
         )
@@ -70,7 +72,7 @@ class Maritaca:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={getattr(self, 'base_url', '')!r})"
 
     def __copy__(self) -> Self:
         return _from_twin(type(self), self._twin.__copy__())

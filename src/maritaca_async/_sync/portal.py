@@ -82,7 +82,12 @@ class _Home:
         _refuse_gevent()
         with self.lock:
             if self.current is None or not self.current.usable:
-                self.current = _LoopThread()
+                try:
+                    self.current = _LoopThread()
+                except RuntimeError as error:
+                    raise MaritacaError(
+                        f"the event loop of the blocking client cannot start: {error}"
+                    ) from error
             return self.current
 
     def stopped(self) -> MaritacaError:
@@ -154,7 +159,7 @@ def _result(future: Future[T], home: _LoopThread) -> T:
             return future.result(_POLL)
         except TimeoutError:
             if future.done():
-                raise
+                return future.result()
             if not home.thread.is_alive():
                 raise _home.stopped() from None
         except CancelledError:

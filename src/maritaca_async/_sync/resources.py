@@ -46,7 +46,8 @@ class ChatCompletions:
             ConfigurationError: a parameter or option that cannot work, before any I/O.
             APIError: the call failed.
         """
-        answer = run(partial(self._twin.create, stream=stream, **params))
+        # Prepared in the caller's thread: iterables of the caller's run there, and large bodies hold up no loop.
+        answer = run(self._twin._send, self._twin._prepare(params, stream=bool(stream)))  # noqa: SLF001
         return Stream(answer) if isinstance(answer, AsyncStream) else answer
 
     def stream(self, **params: Unpack[CompletionParams]) -> ChatCompletionStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ class AsyncResource:
         if "max_retries" in options:
             request.policy = resolve_retries(options["max_retries"], self._defaults.policy)
         request.headers = _extra_headers(options)
-        request.query = _mapping(options, "extra_query") or None
+        request.query = _extra_query(options)
         return None if body is None else {**body, **_mapping(options, "extra_body")}
 
 
@@ -80,18 +81,30 @@ def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _extra_headers(options: Mapping[str, Any]) -> Mapping[str, str] | None:
-    headers = _mapping(options, "extra_headers")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OWN_HEADERS = frozenset({"authorization", "content-length", "transfer-encoding"})
+
+
+def _extra_headers(options: Mapping[str, Any]) -> dict[str, str] | None:
+    headers = dict(_mapping(options, "extra_headers"))
     for name, value in headers.items():
-        if name.lower() == "authorization":
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"extra_headers: {name!r} is not the name of a header")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(f"extra_headers cannot replace {name}: the client sets it itself")
+        if not isinstance(value, str) or not value.isprintable():
             raise ConfigurationError(
-                "extra_headers cannot replace Authorization: make a client with another api_key"
-            )
-        if not isinstance(value, str) or any(char in f"{name}{value}" for char in "\r\n\0"):
-            raise ConfigurationError(
-                f"extra_headers: the value of {name!r} must be a string without line breaks"
+                f"extra_headers: the value of {name!r} must be a string of printable characters"
             )
     return headers or None
+
+
+def _extra_query(options: Mapping[str, Any]) -> dict[str, str] | None:
+    query = dict(_mapping(options, "extra_query"))
+    for name, value in query.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigurationError(f"extra_query: {name!r} and its value must be strings, not {value!r}")
+    return query or None
 
 
 def _unknown(name: str, known: frozenset[str]) -> ConfigurationError:

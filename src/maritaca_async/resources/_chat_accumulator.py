@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..types.chat import ChatCompletion, Choice, InvalidToolCall, Message, ToolCall
 from ..types.tool_calls import ToolCallAssembler, tool_call_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..types.chat import ChatCompletionChunk, ChunkChoice, Usage
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ChoiceState:
     """One answer while its pieces arrive."""
 
-    __slots__ = ("finish_reason", "index", "reasoning", "text", "tools")
+    __slots__ = ("extra", "finish_reason", "index", "reasoning", "text", "tools")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -24,6 +24,7 @@ class ChoiceState:
         self.reasoning: list[str] = []
         self.tools = ToolCallAssembler()
         self.finish_reason: str | None = None
+        self.extra: dict[str, Any] = {}
 
     def add(self, choice: ChunkChoice) -> None:
         """Take this answer's part of a chunk."""
@@ -37,6 +38,8 @@ class ChoiceState:
                 self.tools.call_for(piece).add(piece)
         if choice.finish_reason is not None:
             self.finish_reason = choice.finish_reason
+        if unknown := delta.model_extra:
+            _merge(self.extra, unknown)
 
     def message(self, *, ended: bool) -> Message:
         """The message so far, its calls sorted into callable and invalid ones."""
@@ -49,7 +52,8 @@ class ChoiceState:
                 invalid.append(InvalidToolCall(id=call.id, function=function, error=problem))
             else:
                 valid.append(ToolCall(id=call.id, function=function))
-        message = Message(content="".join(self.text) if self.text or not self.tools.calls else None)
+        content = "".join(self.text) if self.text or not self.tools.calls else None
+        message = Message.model_validate({**self.extra, "content": content})
         # Only what there is: absent fields stay absent when the message is sent back.
         if valid:
             message.tool_calls = valid
@@ -63,10 +67,12 @@ class ChoiceState:
 class ChatAccumulator:
     """A chat completion while its chunks arrive."""
 
-    __slots__ = ("_choices", "_first", "_service_tier", "_usage", "done")
+    __slots__ = ("_choices", "_expected", "_extra", "_first", "_service_tier", "_usage", "done")
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 1) -> None:
         self.done = False
+        self._expected = expected
+        self._extra: dict[str, Any] = {}
         self._first: ChatCompletionChunk | None = None
         self._usage: Usage | None = None
         self._service_tier: str | None = None
@@ -80,6 +86,8 @@ class ChatAccumulator:
             self._usage = chunk.usage
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
+        if unknown := chunk.model_extra:
+            _merge(self._extra, unknown)
         for choice in chunk.choices:
             state = self._choices.get(choice.index)
             if state is None:
@@ -92,13 +100,13 @@ class ChatAccumulator:
 
     @property
     def complete(self) -> bool:
-        """Whether the end marker came, or a finish reason for every answer that began."""
+        """Whether the end marker came, or a finish reason for every answer that was asked for."""
         reasons = [state.finish_reason for state in self._choices.values()]
-        return self.done or (bool(reasons) and None not in reasons)
+        return self.done or (len(reasons) >= self._expected and None not in reasons)
 
-    def completion(self) -> ChatCompletion:
-        """The completion so far, in the shape of a plain answer."""
-        first, ended = self._first, self.complete
+    def completion(self, *, failed: bool = False) -> ChatCompletion:
+        """The completion so far, in the shape of a plain answer; no call of a failed one may be executed."""
+        first, ended = self._first, self.complete and not failed
         envelope = (
             {name: getattr(first, name) for name in ("id", "created", "model", "system_fingerprint")}
             if first
@@ -108,4 +116,14 @@ class ChatAccumulator:
             Choice(index=state.index, message=state.message(ended=ended), finish_reason=state.finish_reason)
             for state in self.states()
         ]
-        return ChatCompletion(**envelope, choices=choices, usage=self._usage, service_tier=self._service_tier)
+        completion = ChatCompletion.model_validate({**self._extra, **envelope, "choices": choices})
+        completion.usage = self._usage
+        completion.service_tier = self._service_tier
+        return completion
+
+
+def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Keep fields this library does not know: texts grow from chunk to chunk, anything else is replaced."""
+    for name, value in more.items():
+        before = known.get(name)
+        known[name] = before + value if isinstance(before, str) and isinstance(value, str) else value

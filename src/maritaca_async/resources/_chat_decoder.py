@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from .._core.request import BODY_LIMIT, first_line, parse_error, snippet
 from ..errors import APIResponseError, APIStreamError
-from ..types.chat import ChatCompletion, ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta
+from ..types.chat import ChatCompletion, ChatCompletionChunk
 from ._chat_accumulator import ChatAccumulator
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ChatDecoder:
 
     __slots__ = ("accumulator",)
 
-    def __init__(self) -> None:
-        self.accumulator = ChatAccumulator()
+    def __init__(self, expected: int = 1) -> None:
+        self.accumulator = ChatAccumulator(expected)
 
     def is_end(self, event: ServerSentEvent) -> bool:
         """Whether an event is the end marker."""
@@ -62,7 +62,7 @@ class ChatDecoder:
                 f"an event of the stream is not a chunk: {first_line(error)}: {snippet(data)}",
                 body=data[:BODY_LIMIT].decode("utf-8", "replace"),
             ) from None
-        if chunk.model_extra:
+        if (unknown := chunk.model_extra) and ("error" in unknown or not chunk.choices):
             _raise_reported_error(event)
         self.accumulator.add(chunk)
         return chunk
@@ -90,9 +90,9 @@ class ChatDecoder:
         """Whether the answer is complete."""
         return self.accumulator.complete
 
-    def received(self) -> ChatCompletion:
-        """What has arrived, as a completion."""
-        return self.accumulator.completion()
+    def received(self, *, failed: bool = False) -> ChatCompletion:
+        """What has been decoded, as a completion; no call of a failed one may be executed."""
+        return self.accumulator.completion(failed=failed)
 
 
 def parse_completion(body: bytes) -> ChatCompletion:
@@ -113,32 +113,13 @@ def parse_completion(body: bytes) -> ChatCompletion:
 
 
 def _as_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
-    choices = [
-        ChunkChoice(
-            index=choice.index,
-            delta=Delta(
-                role=choice.message.role,
-                content=choice.message.content,
-                reasoning_content=choice.message.reasoning_content,
-                tool_calls=[
-                    ToolCallDelta.model_validate({"index": index, **call.model_dump()})
-                    for index, call in enumerate(choice.message.tool_calls or ())
-                ]
-                or None,
-            ),
-            finish_reason=choice.finish_reason or "stop",
-        )
-        for choice in completion.choices
-    ]
-    return ChatCompletionChunk(
-        id=completion.id,
-        created=completion.created,
-        model=completion.model,
-        choices=choices,
-        usage=completion.usage,
-        system_fingerprint=completion.system_fingerprint,
-        service_tier=completion.service_tier,
-    )
+    wire = completion.model_dump(exclude_unset=True)
+    for choice in wire["choices"]:
+        delta = choice["delta"] = choice.pop("message")
+        for index, call in enumerate(delta.get("tool_calls") or ()):
+            call["index"] = index
+        choice["finish_reason"] = choice.get("finish_reason") or "stop"
+    return ChatCompletionChunk.model_validate(wire)
 
 
 def _raise_reported_error(event: ServerSentEvent) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..types._base import Model
 from ..types.chat import Message
 from ..types.chat_params import CompletionParams
 from ..types.shared import RequestOptions
@@ -73,13 +74,21 @@ def _message(place: int, message: Any) -> Any:
             )
         message = dict(message)
     role = message.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise ConfigurationError(
             f"messages[{place}]: role must be one of {', '.join(sorted(_ROLES))}, not {role!r}"
         )
     if "content" not in message and "tool_calls" not in message:
         raise ConfigurationError(f"messages[{place}] has no content")
+    for name in ("content", "tool_calls"):
+        parts = message.get(name)
+        if parts is not None and not isinstance(parts, str):
+            message = {**message, name: [_part(part) for part in _list(f"messages[{place}].{name}", parts)]}
     return message
+
+
+def _part(part: Any) -> Any:
+    return part.model_dump(mode="json", exclude_none=True) if isinstance(part, Model) else part
 
 
 def _stop(name: str, value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from ..errors import ConfigurationError
@@ -59,12 +60,7 @@ class AsyncChatCompletions(AsyncResource):
             ConfigurationError: a parameter or option that cannot work, before any I/O.
             APIError: the call failed; see `maritaca_async.errors`.
         """
-        if stream:
-            return await self._engine.open(self._completion_request(params, stream=True), ChatDecoder)
-        request = self._completion_request(params, stream=False)
-        completion, http = await self._engine.call(request, parse_completion)
-        completion.http = http
-        return completion
+        return await self._send(self._prepare(params, stream=bool(stream)))
 
     def stream(self, **params: Unpack[CompletionParams]) -> AsyncChatCompletionStream:
         """A stream of typed events, opened by `async with`; asks for usage unless told otherwise.
@@ -81,11 +77,20 @@ class AsyncChatCompletions(AsyncResource):
             ConfigurationError: a parameter or option that cannot work, before any I/O.
         """
         asked: dict[str, Any] = {"stream_options": {"include_usage": True}, **params}
-        return AsyncChatCompletionStream(self._engine, self._completion_request(asked, stream=True))
+        return AsyncChatCompletionStream(self._engine, *self._prepare(asked, stream=True))
 
-    def _completion_request(self, params: Any, *, stream: bool) -> Request:
+    def _prepare(self, params: Any, *, stream: bool) -> tuple[Request, int]:
+        """The request, and how many answers it asks for."""
         body = completion_body(params, stream=stream)
-        return self._request("POST", _PATH, params, KNOWN, body=body, stream=stream)
+        return self._request("POST", _PATH, params, KNOWN, body=body, stream=stream), body.get("n") or 1
+
+    async def _send(self, prepared: tuple[Request, int]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
+        request, expected = prepared
+        if request.stream:
+            return await self._engine.open(request, partial(ChatDecoder, expected))
+        completion, http = await self._engine.call(request, parse_completion)
+        completion.http = http
+        return completion
 
 
 class AsyncChat:
@@ -103,17 +108,21 @@ class AsyncChatCompletionStream:
     what was already generated.
     """
 
-    def __init__(self, engine: Engine, request: Request) -> None:
+    def __init__(self, engine: Engine, request: Request, expected: int) -> None:
         self._engine = engine
         self._request = request
+        self._expected = expected
         self._chunks: AsyncStream[ChatCompletionChunk] | None = None
-        self._decoder = ChatDecoder()
+        self._closed = False
+        self._decoder = ChatDecoder(expected)
         self._events = ChatEvents()
 
     async def __aenter__(self) -> Self:
         if self._chunks is not None:
             raise ConfigurationError("a stream can be entered once: ask for another one")
         self._chunks = await self._engine.open(self._request, self._new_decoder)
+        if self._closed:
+            await self._chunks.aclose()
         return self
 
     async def __aexit__(
@@ -167,6 +176,7 @@ class AsyncChatCompletionStream:
 
     async def aclose(self) -> None:
         """Stop reading and drop the connection; from any task, as often as one likes."""
+        self._closed = True
         if self._chunks is not None:
             await self._chunks.aclose()
 
@@ -196,7 +206,7 @@ class AsyncChatCompletionStream:
         await self._opened().fill()
 
     def _new_decoder(self) -> ChatDecoder:
-        self._decoder = ChatDecoder()
+        self._decoder = ChatDecoder(self._expected)
         return self._decoder
 
     def _opened(self) -> AsyncStream[ChatCompletionChunk]:

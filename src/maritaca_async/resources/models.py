@@ -11,6 +11,13 @@ from ._base import AsyncResource
 _KNOWN = frozenset(RequestOptions.__annotations__)
 
 
+def _parse_list(body: bytes) -> ModelList:
+    models = ModelList.model_validate_json(body)
+    if "data" not in models.model_fields_set:
+        raise ValueError("the answer has no list of models")
+    return models
+
+
 class AsyncModels(AsyncResource):
     """`client.models`."""
 
@@ -25,6 +32,6 @@ class AsyncModels(AsyncResource):
             APIError: the call failed.
         """
         request = self._request("GET", "/models", options, _KNOWN)
-        models, http = await self._engine.call(request, ModelList.model_validate_json)
+        models, http = await self._engine.call(request, _parse_list)
         models.http = http
         return models

@@ -31,7 +31,7 @@ class Result(Model):
         raise AttributeError("this object did not come from a call, so it has no http information")
 
 
-class _NullMeans:
+class NullMeans:
     """Accepts null for a field and puts a neutral value in its place."""
 
     def __init__(self, neutral: type[Any]) -> None:
@@ -41,6 +41,16 @@ class _NullMeans:
         neutral = self._neutral
         null = core_schema.no_info_after_validator_function(lambda _: neutral(), core_schema.none_schema())
         return core_schema.union_schema([handler(source), null], mode="left_to_right")
+
+
+class _WholeSeconds:
+    """Accepts seconds with a fraction, which is cut off."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        fraction = core_schema.no_info_after_validator_function(
+            int, core_schema.float_schema(allow_inf_nan=False)
+        )
+        return core_schema.union_schema([core_schema.int_schema(), fraction], mode="left_to_right")
 
 
 class _OpenEnum:
@@ -76,9 +86,10 @@ def _join_parts(parts: list[Any]) -> str:
     return "".join(part["text"] for part in parts)
 
 
-ListOrNull = Annotated[list[T], _NullMeans(list)]
-IntOrNull = Annotated[int, _NullMeans(int)]
-StrOrNull = Annotated[str, _NullMeans(str)]
+ListOrNull = Annotated[list[T], NullMeans(list)]
+IntOrNull = Annotated[int, NullMeans(int)]
+StrOrNull = Annotated[str, NullMeans(str)]
 OpenEnum = Annotated[T, _OpenEnum()]
+WholeSeconds = Annotated[int, _WholeSeconds()]
 JsonText = Annotated[str, _JsonText()]
 FlatText = Annotated[str, _FlatText()]

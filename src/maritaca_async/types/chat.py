@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from ._base import FlatText, IntOrNull, JsonText, ListOrNull, Model, OpenEnum, Result, StrOrNull
+from ._base import (
+    FlatText,
+    IntOrNull,
+    JsonText,
+    ListOrNull,
+    Model,
+    NullMeans,
+    OpenEnum,
+    Result,
+    StrOrNull,
+    WholeSeconds,
+)
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"] | str
 """Why the model stopped. Only `stop` is documented; unknown values are kept as they are."""
@@ -80,7 +91,10 @@ class Function(Model):
         Raises:
             ValueError: the text is not JSON, or not an object.
         """
-        parsed = json.loads(self.arguments) if self.arguments.strip() else {}
+        try:
+            parsed = json.loads(self.arguments) if self.arguments.strip() else {}
+        except RecursionError:
+            raise ValueError("tool arguments are nested too deeply") from None
         if not isinstance(parsed, dict):
             raise ValueError(f"tool arguments must be a JSON object, not {self.arguments[:80]!r}")  # noqa: TRY004 - bad data, not a bad call
         return parsed
@@ -178,7 +192,7 @@ class ChatCompletion(Result):
     """Opaque id."""
     object: StrOrNull = "chat.completion"
     """`chat.completion`, or `chat_completion` in some samples; do not dispatch on it."""
-    created: int | None = None
+    created: WholeSeconds | None = None
     """Unix seconds."""
     model: StrOrNull = ""
     """The model that answered: the name asked for, or what an alias resolved to."""
@@ -236,12 +250,15 @@ class Delta(Model):
     """Piece of reasoning text, where the service sends it (undocumented)."""
 
 
+DeltaOrNull = Annotated[Delta, NullMeans(Delta)]
+
+
 class ChunkChoice(Model):
     """One answer's part of a chunk."""
 
     index: IntOrNull = 0
     """Position among the `n` answers."""
-    delta: Delta = Delta()
+    delta: DeltaOrNull = Delta()
     """What is new."""
     finish_reason: OpenEnum[FinishReason] | None = None
     """Set on the last chunk of an answer."""
@@ -254,7 +271,7 @@ class ChatCompletionChunk(Model):
     """Id of the completion, equal in all chunks."""
     object: StrOrNull = "chat.completion.chunk"
     """Always `chat.completion.chunk`."""
-    created: int | None = None
+    created: WholeSeconds | None = None
     """Unix seconds."""
     model: StrOrNull = ""
     """The model that answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._base import ListOrNull, Model, Result, StrOrNull
+from ._base import ListOrNull, Model, Result, StrOrNull, WholeSeconds
 
 
 class TopProvider(Model):
@@ -21,7 +21,7 @@ class ModelCard(Model):
     """Name to use as `model`."""
     object: StrOrNull = "model"
     """Always `model`."""
-    created: int | None = None
+    created: WholeSeconds | None = None
     """Unix seconds."""
     owned_by: StrOrNull = ""
     """Owner of the model."""
