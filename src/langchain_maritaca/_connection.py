@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from maritaca_async import AsyncMaritaca, ConfigurationError, Maritaca, RetryPolicy, Timeouts
 
@@ -117,8 +117,6 @@ class ConnectedChatModel(BaseChatModel):
     async_client: AsyncMaritaca | None = Field(default=None, exclude=True, repr=False)
     """The same for asynchronous calls."""
 
-    _clients: Clients | None = PrivateAttr(default=None)
-
     @model_validator(mode="before")
     @classmethod
     def _leave_connection_to_own_client(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -142,10 +140,11 @@ class ConnectedChatModel(BaseChatModel):
             raise ValueError("retry_multiplier must be at least 1")
         if self.client is None and self.async_client is None:
             # Made now, for it opens nothing and says at once what is wrong with key, URL or timeouts.
-            self._shared_clients()
+            _ = self._clients
         return self
 
-    def _shared_clients(self) -> Clients:
+    @cached_property
+    def _clients(self) -> Clients:
         settings = ClientSettings(
             self.maritaca_api_key,
             self.maritaca_api_base,
@@ -156,10 +155,7 @@ class ConnectedChatModel(BaseChatModel):
             self.retry_max_delay,
             self.retry_multiplier,
         )
-        clients = self._clients
-        if clients is None or clients.settings != settings:
-            clients = self._clients = shared_clients(settings)
-        return clients
+        return shared_clients(settings)
 
     def _blocking_client(self) -> Maritaca:
         if self.client is not None:
@@ -168,7 +164,7 @@ class ConnectedChatModel(BaseChatModel):
             raise ConfigurationError(
                 "this model has an async_client of yours: give it a client for blocking calls, too"
             )
-        return self._shared_clients().blocking
+        return self._clients.blocking
 
     def _asynchronous_client(self) -> AsyncMaritaca:
         if self.async_client is not None:
@@ -177,29 +173,34 @@ class ConnectedChatModel(BaseChatModel):
             raise ConfigurationError(
                 "this model has a client of yours: give it an async_client for async calls, too"
             )
-        return self._shared_clients().asynchronous
+        return self._clients.asynchronous
 
     # Copies and pickles
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        # What LangChain remembers for traces and cache keys was made of the old value.
-        vars(self).pop("_serialized", None)
+        _forget_derived(vars(self))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields replaced; a new key or URL takes effect in it."""
         copied = super().model_copy(update=update, deep=deep)
-        vars(copied).pop("_serialized", None)
+        _forget_derived(vars(copied))
         return copied
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         fields = {**state["__dict__"], "maritaca_api_key": None}
-        fields.pop("_serialized", None)
-        return {**state, "__dict__": fields, "__pydantic_private__": {"_clients": None}}
+        _forget_derived(fields)
+        return {**state, "__dict__": fields}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         if self.client is None and self.async_client is None:
             # The key stays out of pickles: on this side it is the environment's.
             vars(self)["maritaca_api_key"] = _key_from_environment()
+
+
+def _forget_derived(values: dict[str, Any]) -> None:
+    """Drop what was made of field values: our clients, and what LangChain remembers for traces and cache keys."""
+    for name in ("_clients", "_serialized"):
+        values.pop(name, None)

@@ -42,6 +42,8 @@ def chat_result(completion: ChatCompletion, model: str) -> ChatResult:
 
 def combine_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     """One summary of several plain calls: the model's name, and every count added up."""
+    if len(outputs) == 1:
+        return dict(outputs[0] or {})
     combined: dict[str, Any] = {}
     for output in outputs:
         for name, value in (output or {}).items():

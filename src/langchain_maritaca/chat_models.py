@@ -219,8 +219,8 @@ class ChatMaritaca(ConnectedChatModel):
         # Several answers and the built-in tools cannot stream: such calls ask for the whole answer.
         if super()._streaming_disabled(**kwargs):
             return True
-        given = {"n": self.n, **self.model_kwargs, **kwargs}
-        return (given.get("n") or 1) > 1 or any(given.get(name) for name in BUILT_IN)
+        given = {**self.model_kwargs, **kwargs}
+        return (given.get("n", self.n) or 1) > 1 or any(given[name] for name in BUILT_IN & given.keys())
 
     def bind_tools(
         self,

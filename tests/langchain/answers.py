@@ -10,7 +10,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_maritaca._results import ChunkReader, chat_result
-from maritaca_async._core.sse import ServerSentEvent
 from maritaca_async.resources._chat_decoder import ChatDecoder
 from maritaca_async.types import ChatCompletion
 
@@ -61,11 +60,11 @@ def streamed(chunks: Iterable[dict[str, Any]]) -> list[ChatGenerationChunk]:
     decoder, reader = ChatDecoder(), ChunkReader("asked-for")
     pieces: list[ChatGenerationChunk] = []
     for body in chunks:
-        decoded = decoder.decode(ServerSentEvent("", json.dumps(body).encode()))
+        decoded = decoder.decode(("", json.dumps(body).encode()))
         assert decoded is not None
         if (piece := reader.read(decoded)) is not None:
             pieces.append(piece)
-    decoder.decode(ServerSentEvent("", b"[DONE]"))
+    decoder.decode(("", b"[DONE]"))
     return [*pieces, reader.close(decoder.received())]
 
 

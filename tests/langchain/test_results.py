@@ -118,7 +118,7 @@ def test_summaries_of_several_calls_are_added_up() -> None:
     assert combined["token_usage"]["prompt_tokens_details"] == {"cached_tokens": 16}
     assert combined["token_usage"]["tool_execution_details"]["data_ocean_gb_processed"] == 0.5
     assert combine_outputs([None]) == {}
-    assert combine_outputs([{"token_usage": {"prompt_tokens": 1, "note": "x"}}]) == {
+    assert combine_outputs([{"token_usage": {"prompt_tokens": 1, "note": "x"}}, None]) == {
         "token_usage": {"prompt_tokens": 1}
     }
 

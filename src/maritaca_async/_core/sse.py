@@ -7,7 +7,6 @@ line is still handed out by `finish`, and `id` and `retry` are not kept, for nob
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ..errors import APIResponseError
 
@@ -15,24 +14,20 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-class ServerSentEvent(NamedTuple):
-    """One event of a stream."""
-
-    name: str
-    """The `event:` field, "" when there was none."""
-    data: bytes
-    """The `data:` fields, joined with a line feed."""
+ServerSentEvent = tuple[str, bytes]
+"""An event: its `event:` field, "" when there was none, and its `data:` fields, joined with a line feed."""
 
 
 class SSEDecoder:
     """Turns network reads of any size into events, in time linear in the bytes."""
 
-    __slots__ = ("_after_cr", "_at_start", "_data", "_line", "_max_bytes", "_name", "_size")
+    __slots__ = ("_after_cr", "_at_start", "_data", "_held", "_line", "_max_bytes", "_name", "_size")
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_bytes = max_event_bytes
         self._line: list[bytes] = []  # pieces of a line whose end has not arrived
-        self._size = 0  # bytes held for the event under way
+        self._held = 0  # their bytes
+        self._size = 0  # bytes of the complete lines of the event under way
         self._data: list[bytes] = []
         self._name = ""
         self._at_start = True
@@ -62,6 +57,7 @@ class SSEDecoder:
             self._line.append(lines[0])
             lines[0] = b"".join(self._line)
             self._line = []
+            self._held = 0
         rest = lines.pop()
         if self._at_start:
             self._at_start = False
@@ -84,33 +80,31 @@ class SSEDecoder:
     def _hold(self, piece: bytes) -> None:
         if piece:
             self._line.append(piece)
-            self._size += len(piece)
+            self._held += len(piece)
 
     def _check_size(self) -> None:
         # Before a read is taken rather than while it is: the events it completes are not lost that way.
-        if self._size > self._max_bytes:
+        if self._size + self._held > self._max_bytes:
             raise APIResponseError(
                 f"an event of the stream is larger than {self._max_bytes} bytes; raise Limits(max_event_bytes)"
             )
 
     def _take(self, lines: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
-        data = self._data
+        name, data, size = self._name, self._data, self._size
         for line in lines:
-            if not line:
+            if line.startswith(b"data: "):
+                data.append(line[6:])
+                size += len(line)
+            elif not line:
                 if data:
-                    events.append(
-                        ServerSentEvent(self._name, data[0] if len(data) == 1 else b"\n".join(data))
-                    )
+                    events.append((name, data[0] if len(data) == 1 else b"\n".join(data)))
                     data.clear()
-                self._name = ""
-                self._size = 0
-            elif line.startswith(b"data:"):
-                data.append(line[6:] if line[5:6] == b" " else line[5:])
-                if len(data) > 1:
-                    self._size += len(line)
+                name, size = "", 0
+            elif line.startswith(b"data:") or line == b"data":
+                data.append(line[5:])
+                size += len(line)
             elif line.startswith(b"event:"):
-                self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
-            elif line == b"data":
-                data.append(b"")
+                name = line[6:].decode("utf-8", "replace").removeprefix(" ")
+        self._name, self._size = name, size
         return events

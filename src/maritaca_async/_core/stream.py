@@ -78,6 +78,7 @@ class AsyncStream(Generic[T]):
         self._http = http
         self._reply = reply
         self._decoder = decoder
+        self._decode = decoder.decode
         self._request = request
         self._max_body_bytes = limits.max_body_bytes
         self._sse = SSEDecoder(limits.max_event_bytes)
@@ -154,7 +155,7 @@ class AsyncStream(Generic[T]):
         events = self._events
         try:
             while events:
-                item = self._decoder.decode(events.popleft())
+                item = self._decode(events.popleft())
                 if item is not None:
                     return item
                 self._end_body()
@@ -250,7 +251,7 @@ class AsyncStream(Generic[T]):
         """The item of an event that the body's end cut short of its blank line, if it is whole all the same."""
         with suppress(APIResponseError):
             for event in self._sse.finish():
-                return self._decoder.decode(event)
+                return self._decode(event)
         return None
 
     def _premature_end(self) -> APIError:

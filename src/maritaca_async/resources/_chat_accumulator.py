@@ -78,15 +78,15 @@ class ChatAccumulator:
         self._service_tier: str | None = None
         self._choices: dict[int, ChoiceState] = {}
 
-    def add(self, chunk: ChatCompletionChunk) -> None:
-        """Take the next chunk."""
+    def add(self, chunk: ChatCompletionChunk, unknown: Mapping[str, Any] | None = None) -> None:
+        """Take the next chunk, with the fields this library does not know."""
         if self._first is None:
             self._first = chunk
         if chunk.usage is not None:
             self._usage = chunk.usage
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
-        if unknown := chunk.model_extra:
+        if unknown:
             _merge(self._extra, unknown)
         for choice in chunk.choices:
             state = self._choices.get(choice.index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from .._core.request import BODY_LIMIT, first_line, parse_error, snippet
 from ..errors import APIResponseError, APIStreamError
@@ -12,9 +12,15 @@ from ..types.chat import ChatCompletion, ChatCompletionChunk
 from ._chat_accumulator import ChatAccumulator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._core.sse import ServerSentEvent
 
 _DONE = b"[DONE]"
+_validate_chunk: Callable[[bytes], ChatCompletionChunk] = TypeAdapter(
+    ChatCompletionChunk
+).validator.validate_json
+_validate_completion: Callable[[bytes], ChatCompletion] = TypeAdapter(ChatCompletion).validator.validate_json
 _TRANSIENT = frozenset(
     {
         "server_error",
@@ -39,7 +45,7 @@ class ChatDecoder:
 
     def is_end(self, event: ServerSentEvent) -> bool:
         """Whether an event is the end marker."""
-        return event.data.startswith(_DONE)
+        return event[1].startswith(_DONE)
 
     def decode(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
         """The chunk of an event; None for the end marker.
@@ -48,23 +54,24 @@ class ChatDecoder:
             APIStreamError: the event is the server's error message.
             APIResponseError: the event is not a chunk.
         """
-        data = event.data
+        name, data = event
         if data.startswith(_DONE):
             self.accumulator.done = True
             return None
-        if event.name == "error":
+        if name == "error":
             _raise_reported_error(event)
         try:
-            chunk = ChatCompletionChunk.model_validate_json(data)
+            chunk = _validate_chunk(data)
         except ValidationError as error:
             _raise_reported_error(event)
             raise APIResponseError(
                 f"an event of the stream is not a chunk: {first_line(error)}: {snippet(data)}",
                 body=data[:BODY_LIMIT].decode("utf-8", "replace"),
             ) from None
-        if (unknown := chunk.model_extra) and ("error" in unknown or not chunk.choices):
+        unknown = chunk.model_extra
+        if unknown and ("error" in unknown or not chunk.choices):
             _raise_reported_error(event)
-        self.accumulator.add(chunk)
+        self.accumulator.add(chunk, unknown)
         return chunk
 
     def whole(self, body: bytes) -> ChatCompletionChunk:
@@ -83,7 +90,7 @@ class ChatDecoder:
             )
         completion = parse_completion(body)
         chunk = _as_chunk(completion)
-        self.accumulator.add(chunk)
+        self.accumulator.add(chunk, chunk.model_extra)
         return chunk
 
     def may_end(self) -> bool:
@@ -101,7 +108,7 @@ def parse_completion(body: bytes) -> ChatCompletion:
     Raises:
         ValueError: not JSON, not a completion, or one without any answer.
     """
-    completion = ChatCompletion.model_validate_json(body)
+    completion = _validate_completion(body)
     if not completion.choices:
         raise ValueError("the answer has no choices")
     for choice in completion.choices:
@@ -124,9 +131,10 @@ def _as_chunk(completion: ChatCompletion) -> ChatCompletionChunk:
 
 def _raise_reported_error(event: ServerSentEvent) -> None:
     """Raise if the event is an error message, whatever else it holds."""
-    text = event.data.decode("utf-8", "replace")
+    name, data = event
+    text = data.decode("utf-8", "replace")
     details = parse_error(text)
-    if not details.message and event.name != "error":
+    if not details.message and name != "error":
         return
     error = APIStreamError(
         f"the server reported an error in the stream: {details.message or snippet(text) or 'no message'}",
