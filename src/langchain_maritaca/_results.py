@@ -63,27 +63,29 @@ def _added(total: dict[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(completion: ChatCompletion, choice: Choice, model: str, *, first: bool) -> AIMessage:
     message = choice.message
+    # Only what there is: every field that is given costs a validation.
+    found: dict[str, Any] = _calls(choice) if message.tool_calls else {}
+    if additional := _additional(message.reasoning_content, message.model_extra):
+        found["additional_kwargs"] = additional
+    if first and completion.usage:
+        # The service counts all answers together: one message carries the count, so that sums are right.
+        found["usage_metadata"] = usage_metadata(completion.usage)
+    metadata = _metadata(completion, choice, model, first=first)
+    return AIMessage(content=message.text, response_metadata=metadata, **found)
+
+
+def _calls(choice: Choice) -> dict[str, Any]:
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    for call in message.tool_calls or ():
-        if problem := tool_call_problem(call.function, choice.finish_reason):
+    for call in choice.message.tool_calls or ():
+        function = call.function
+        if problem := tool_call_problem(function, choice.finish_reason):
             invalid.append(
-                invalid_tool_call(
-                    name=call.function.name, args=call.function.arguments, id=call.id, error=problem
-                )
+                invalid_tool_call(name=function.name, args=function.arguments, id=call.id, error=problem)
             )
         else:
-            arguments = call.function.parsed_arguments()
-            calls.append(tool_call(name=call.function.name, args=arguments, id=call.id))
-    return AIMessage(
-        content=message.text,
-        additional_kwargs=_additional(message.reasoning_content, message.model_extra),
-        response_metadata=_metadata(completion, choice, model, first=first),
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        # The service counts all answers together: one message carries the count, so that sums are right.
-        usage_metadata=usage_metadata(completion.usage) if first and completion.usage else None,
-    )
+            calls.append(tool_call(name=function.name, args=function.parsed_arguments(), id=call.id))
+    return {"tool_calls": calls, "invalid_tool_calls": invalid}
 
 
 def _additional(reasoning: str | None, extra: dict[str, Any] | None) -> dict[str, Any]:
