@@ -713,3 +713,23 @@ async def test_stream_closed_while_it_opens_is_closed_once_open() -> None:
         with pytest.raises(StreamInterruptedError):
             await anext(stream)
         assert await closed_soon(server)
+
+
+async def test_failed_streams_leave_no_cycles_to_the_garbage_collector() -> None:
+    async with ScriptedServer((streams(chunk("um")),)) as server, client(server) as maritaca:
+
+        async def fail() -> None:
+            with pytest.raises(StreamInterruptedError):
+                await text_of(await maritaca.chat.completions.create(**ASK, stream=True))
+
+        await fail()
+        gc.collect()
+        gc.disable()
+        try:
+            before = sum(isinstance(thing, AsyncStream) for thing in gc.get_objects())
+            for _ in range(20):
+                await fail()
+            after = sum(isinstance(thing, AsyncStream) for thing in gc.get_objects())
+        finally:
+            gc.enable()
+    assert after - before <= 1

@@ -7,6 +7,7 @@ import math
 import weakref
 from collections import deque
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast
 
 from ..errors import (
@@ -166,7 +167,7 @@ class AsyncStream(Generic[T]):
             if not self._decoder.may_end():
                 self._fail(self._premature_end())
         if self._shortfall is not None:
-            raise self._shortfall.with_traceback(None)
+            raise copy(self._shortfall)
         return None
 
     async def fill(self) -> None:
@@ -285,7 +286,8 @@ class AsyncStream(Generic[T]):
             shortfall, StreamInterruptedError | APIStreamError | APIResponseError | APITimeoutError
         ):
             shortfall.received = self._decoder.received(failed=True)
-        self._shortfall = shortfall
+        # A copy, for the original will hold a traceback, and that this stream: a cycle.
+        self._shortfall = copy(shortfall)
         return shortfall
 
     def _whole(self, body: bytes, kind: str) -> T:
