@@ -733,3 +733,11 @@ async def test_failed_streams_leave_no_cycles_to_the_garbage_collector() -> None
         finally:
             gc.enable()
     assert after - before <= 1
+
+
+async def test_complete_streams_leave_no_timers_in_the_loop() -> None:
+    async with ScriptedServer((streams(*GOOD_STREAM),)) as server, client(server) as maritaca:
+        for _ in range(20):
+            await text_of(await maritaca.chat.completions.create(**ASK, stream=True))
+        waiting = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    assert len(waiting) < 10

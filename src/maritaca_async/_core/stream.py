@@ -202,6 +202,8 @@ class AsyncStream(Generic[T]):
         finally:
             self._due = None
             self._reading = False
+            if self._body_ended or self._ended:
+                self._disarm()
 
     async def start(self) -> None:
         """Wait for the first item, with errors that can still be retried.
@@ -300,9 +302,7 @@ class AsyncStream(Generic[T]):
             ) from error
 
     def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         if self._ended:
             return
         self._ready = None
@@ -319,6 +319,11 @@ class AsyncStream(Generic[T]):
         self._due = min(loop.time() + self._idle, self._deadline)
         if self._timer is None:
             self._schedule(loop)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._due is not None and self._due < math.inf:
