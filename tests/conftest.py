@@ -6,8 +6,7 @@ import asyncio
 import gc
 import os
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,13 +58,6 @@ async def nothing_left_behind(request: pytest.FixtureRequest) -> AsyncIterator[N
     left = {task for task in asyncio.all_tasks() - before if not task.done()} - {asyncio.current_task()}
     assert not left, f"tasks left running: {left}"
     assert not reported, f"the loop reported: {reported}"
-
-
-@pytest.fixture
-def steady_threads() -> Iterator[None]:
-    before = threading.active_count()
-    yield
-    assert threading.active_count() <= before + 1  # the loop thread of the blocking client stays
 
 
 def _teach_aioresponses() -> None:
