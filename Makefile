@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak docs clean
+.PHONY: help demo test check bench bench-peers soak docs clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -36,6 +36,14 @@ check: .venv/.dev  ## Lint, types, layers and budgets
 bench: .venv/.dev  ## Measure CPU per call and per event beside raw aiohttp
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+.venv-peers/.ready: | $(BIN)/python
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check langchain-maritaca==0.4.1 langchain-openai
+	@touch $@
+
+bench-peers: .venv/.dev .venv-peers/.ready  ## The same with langchain-maritaca, ChatOpenAI and openai beside it
+	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python $(ARGS)
+
 soak: .venv/.dev  ## The storm of faults with 100,000 calls instead of CI's 1,500 (several minutes)
 	STORM_CALLS=100000 $(BIN)/python -m pytest tests/chaos -q
 
@@ -47,4 +55,4 @@ docs: .venv/.docs  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
 clean:  ## Remove what the other targets made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build site
+	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist build site

@@ -1,7 +1,9 @@
 """A server that costs next to nothing: canned answers, in a process of its own.
 
 Run as `python benchmarks/server.py`; prints its port. A body with `"stream":true` gets EVENTS events in
-one burst, or one by one when the request has a header `X-Paced`; anything else gets one completion.
+one burst, anything else gets one completion. The first part of the path changes that: below `/paced` events
+come one by one, below `/tools` they are pieces of a tool call of 200 characters each, and below `/late` the
+completion comes after 200 milliseconds.
 """
 
 from __future__ import annotations
@@ -30,6 +32,26 @@ _STREAM = [
     *(_chunk(delta={"content": f" palavra{number}"}) for number in range(EVENTS - 2)),
     _chunk(finish_reason="stop"),
 ]
+_PIECE = "palavras e mais palavras, " * 8
+_TOOL_STREAM = [
+    _chunk(
+        delta={
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "index": 0,
+                    "id": "call_7",
+                    "type": "function",
+                    "function": {"name": "nota", "arguments": '{"texto":"'},
+                }
+            ],
+        }
+    ),
+    *[_chunk(delta={"tool_calls": [{"index": 0, "function": {"arguments": _PIECE[:200]}}]})] * (EVENTS - 3),
+    _chunk(delta={"tool_calls": [{"index": 0, "function": {"arguments": '"}'}}]}),
+    _chunk(finish_reason="tool_calls"),
+]
 _COMPLETION = json.dumps(
     {
         "id": "chatcmpl-0f3c",
@@ -52,8 +74,15 @@ _PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
     _COMPLETION,
 )
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-_PIECES = [b"%x\r\n%s\r\n" % (len(event), event) for event in [*_STREAM, b"data: [DONE]\n\n"]]
+
+
+def _pieces(events: list[bytes]) -> list[bytes]:
+    return [b"%x\r\n%s\r\n" % (len(event), event) for event in [*events, b"data: [DONE]\n\n"]]
+
+
+_PIECES = _pieces(_STREAM)
 _BURST = _STREAM_HEAD + b"".join(_PIECES) + b"0\r\n\r\n"
+_TOOL_BURST = _STREAM_HEAD + b"".join(_pieces(_TOOL_STREAM)) + b"0\r\n\r\n"
 
 
 class _Answerer(asyncio.Protocol):
@@ -80,13 +109,14 @@ class _Answerer(asyncio.Protocol):
             self._buffer = rest[length:]
 
     def _answer(self, head: bytes, body: bytes) -> None:
-        flat = body.replace(b" ", b"")
-        if b'"stream":true' not in flat:
-            self._transport.write(_PLAIN)
-        elif b"x-paced" in head.lower():
+        mode = head.split(b" ", 2)[1].split(b"/")[1]
+        if b'"stream":true' not in body.replace(b" ", b""):
+            delay = 0.2 if mode == b"late" else 0.0
+            asyncio.get_running_loop().call_later(delay, self._transport.write, _PLAIN)
+        elif mode == b"paced":
             self._paced = asyncio.get_running_loop().create_task(self._trickle())
         else:
-            self._transport.write(_BURST)
+            self._transport.write(_TOOL_BURST if mode == b"tools" else _BURST)
 
     async def _trickle(self) -> None:
         """One event in each network read, as from a model that takes its time."""

@@ -1,4 +1,5 @@
-"""LangChain chat model for Maritaca AI's Sabiá models."""
+"""LangChain chat model for Maritaca AI's Sabiá models, and embeddings to go with them."""
+# ruff: noqa: E402 - what can make the other imports fail is looked at first
 
 from importlib.util import find_spec
 
@@ -8,8 +9,13 @@ if find_spec("langchain_core") is None:
         name="langchain_core",
     )
 
+from ._distribution import check_distributions as _check_distributions
+
+_check_distributions()
+
 from maritaca_async import __version__
 
+from ._answer_files import generated_files
 from ._errors import (
     ChatMaritacaAuthenticationError,
     ChatMaritacaBadRequestError,
@@ -32,7 +38,15 @@ from ._errors import (
     ChatMaritacaTimeoutError,
     ChatMaritacaUnprocessableEntityError,
 )
+from ._formats import ChatMaritacaSchemaWarning
+from .callbacks import (
+    CombinedCallback,
+    CostTrackingCallback,
+    LatencyTrackingCallback,
+    TokenStreamingCallback,
+)
 from .chat_models import ChatMaritaca
+from .embeddings import DeepInfraEmbeddings
 
 __all__ = [
     "ChatMaritaca",
@@ -51,10 +65,17 @@ __all__ = [
     "ChatMaritacaRateLimitError",
     "ChatMaritacaRequestTimeoutError",
     "ChatMaritacaResponseError",
+    "ChatMaritacaSchemaWarning",
     "ChatMaritacaStatusError",
     "ChatMaritacaStreamError",
     "ChatMaritacaStreamInterruptedError",
     "ChatMaritacaTimeoutError",
     "ChatMaritacaUnprocessableEntityError",
+    "CombinedCallback",
+    "CostTrackingCallback",
+    "DeepInfraEmbeddings",
+    "LatencyTrackingCallback",
+    "TokenStreamingCallback",
     "__version__",
+    "generated_files",
 ]

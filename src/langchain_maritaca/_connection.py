@@ -4,18 +4,40 @@ Models with equal settings share their clients, and so their connections. A chan
 at the next call: in the model itself, in copies, and in what `configurable_fields` makes of it.
 """
 
-from collections.abc import Mapping
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self, get_args
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from maritaca_async import AsyncMaritaca, ConfigurationError, Maritaca, RetryPolicy, Timeouts
 
 _key_from_environment = secret_from_env("MARITACA_API_KEY", default=None)
+
+# Fields that decide how an answer is fetched, not what it says.
+_OF_NO_ANSWER: Final = frozenset(
+    {
+        "maritaca_api_key",
+        "request_timeout",
+        "max_retries",
+        "retry_if_rate_limited",
+        "retry_delay",
+        "retry_max_delay",
+        "retry_multiplier",
+        "streaming",
+        "disable_streaming",
+        "context_warning_threshold",
+        "name",
+    }
+)
+_CALL_OPTIONS: Final = frozenset({"timeout", "max_retries", "extra_headers"})
 
 
 class ClientSettings(NamedTuple):
@@ -85,12 +107,58 @@ def _retry_policy(settings: ClientSettings) -> RetryPolicy:
     )
 
 
+def field_names(model: type[BaseModel], given: Iterable[str]) -> dict[str, str]:
+    """The fields that names or aliases stand for.
+
+    Raises:
+        ConfigurationError: a name that stands for no field, or two for the same.
+    """
+    fields = {name: name for name in model.model_fields}
+    fields.update({field.alias: name for name, field in model.model_fields.items() if field.alias})
+    given = list(given)
+    if unknown := [name for name in given if name not in fields]:
+        meant = "; ".join(_meant(name, fields) for name in unknown)
+        raise ConfigurationError(f"{model.__name__} has no such field: {meant}")
+    named = {name: fields[name] for name in given}
+    if twice := [field for field, times in Counter(named.values()).items() if times > 1]:
+        raise ConfigurationError(f"given twice, by name and by alias: {', '.join(twice)}")
+    return named
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        f"{name!r}, did you mean {close[0]!r}?"
+        if close
+        else f"{name!r}, there are {', '.join(sorted(known))}"
+    )
+
+
+def assign(model: BaseModel, values: Mapping[str, Any]) -> None:
+    """Set fields, given by name or alias.
+
+    Raises:
+        ConfigurationError: a name that stands for no field, or two for the same.
+    """
+    for name, field in field_names(type(model), values).items():
+        setattr(model, field, values[name])
+
+
+def _kept_secret(model: type[BaseModel], name: str, value: Any) -> Any:
+    """A text for a field of secrets as one, so that it is shown nowhere."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str):
+        return value
+    return SecretStr(value) if SecretStr in (field.annotation, *get_args(field.annotation)) else value
+
+
 class ConnectedChatModel(BaseChatModel):
     """A chat model that knows how to reach the service, and nothing else yet."""
 
-    # Validation errors would show the key among the inputs.
+    # Validation errors would show the key among the inputs. Built at first use, pydantic's part of these
+    # classes costs an import nothing.
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        populate_by_name=True, hide_input_in_errors=True, protected_namespaces=()
+        populate_by_name=True, hide_input_in_errors=True, protected_namespaces=(), defer_build=True
     )
 
     maritaca_api_key: SecretStr | None = Field(default_factory=_key_from_environment, alias="api_key")
@@ -175,17 +243,44 @@ class ConnectedChatModel(BaseChatModel):
             )
         return self._clients.asynchronous
 
-    # Copies and pickles
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        if not self.is_lc_serializable():
+            return super()._get_llm_string(stop, **kwargs)
+        # LangChain's own would miss cached answers whenever timeouts or retries differ.
+        asker = self.client or self.async_client or self._clients.asynchronous
+        fields = {**self._serialized["kwargs"], "maritaca_api_base": asker.base_url}
+        asked = {name: value for name, value in fields.items() if name not in _OF_NO_ANSWER}
+        call = {name: value for name, value in kwargs.items() if name not in _CALL_OPTIONS}
+        text = json.dumps([self.lc_id(), asked, {**call, "stop": stop}], default=repr)
+        # Only as JSON knows them, as texts, can the keys of any dictionary be sorted.
+        return json.dumps(json.loads(text), sort_keys=True)
+
+    # Copies, dumps and pickles
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
+        before = self._resolve_model_profile()
+        super().__setattr__(name, _kept_secret(type(self), name, value))
         _forget_derived(vars(self))
+        if self.profile == before:  # it came with the model, and so goes with it
+            vars(self)["profile"] = self._resolve_model_profile()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields replaced; a new key or URL takes effect in it."""
-        copied = super().model_copy(update=update, deep=deep)
-        _forget_derived(vars(copied))
+        """A copy with some fields replaced, by name or alias; a new key, URL or model takes effect in it.
+
+        As everywhere in pydantic, the values are taken as they are, unchecked.
+
+        Raises:
+            ConfigurationError: a name that stands for no field, or two for the same.
+        """
+        copied = super().model_copy(deep=deep)
+        assign(copied, update or {})
         return copied
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """`Timeouts` as a dictionary: that is what LangChain's JSON can hold and the constructor takes."""
+        timeout = self.request_timeout
+        return {"request_timeout": asdict(timeout)} if isinstance(timeout, Timeouts) else {}
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()

@@ -95,7 +95,7 @@ class ChatMaritacaBadRequestError(ChatMaritacaError, errors.BadRequestError, Mod
     """400: the service does not accept the request."""
 
 
-class ChatMaritacaContextOverflowError(ChatMaritacaError, errors.BadRequestError, ContextOverflowError):
+class ChatMaritacaContextOverflowError(ChatMaritacaBadRequestError, ContextOverflowError):
     """The prompt and the wanted answer do not fit the model's context."""
 
 
@@ -141,6 +141,14 @@ class ChatMaritacaUnprocessableEntityError(
     """422: a parameter has the wrong type or value."""
 
 
+class _PayloadOverflowError(ChatMaritacaContextOverflowError, ChatMaritacaPayloadTooLargeError):
+    """413 for the same reason."""
+
+
+class _EntityOverflowError(ChatMaritacaContextOverflowError, ChatMaritacaUnprocessableEntityError):
+    """422 for the same reason."""
+
+
 class ChatMaritacaRateLimitError(ChatMaritacaError, errors.RateLimitError, ModelRateLimitError):
     """429: a rate limit, or no capacity for the flex tier."""
 
@@ -177,13 +185,20 @@ _CLASSES: Final[dict[type[errors.MaritacaError], type[ChatMaritacaError]]] = {
     errors.APIResponseError: ChatMaritacaResponseError,
     errors.APIStreamError: ChatMaritacaStreamError,
 }
+_CLASSES_IF_TOO_LONG: Final[dict[type[errors.MaritacaError], type[ChatMaritacaError]]] = {
+    **_CLASSES,
+    errors.BadRequestError: ChatMaritacaContextOverflowError,
+    errors.PayloadTooLargeError: _PayloadOverflowError,
+    errors.UnprocessableEntityError: _EntityOverflowError,
+}
 
 
 def langchain_error(error: errors.MaritacaError) -> ChatMaritacaError:
     """The same error in a class that is LangChain's, too."""
     if isinstance(error, ChatMaritacaError):
         return error
-    kind = ChatMaritacaContextOverflowError if _is_overflow(error) else _class_for(type(error))
+    classes = _CLASSES_IF_TOO_LONG if _is_too_long(error) else _CLASSES
+    kind = next((classes[kind] for kind in type(error).__mro__ if kind in classes), ChatMaritacaError)
     twin = kind.__new__(kind)
     twin.args = error.args
     twin.__dict__.update(error.__dict__)
@@ -208,11 +223,7 @@ class _LangChainErrors:
 langchain_errors: Final = _LangChainErrors()
 
 
-def _class_for(kind: type[errors.MaritacaError]) -> type[ChatMaritacaError]:
-    return next((_CLASSES[parent] for parent in kind.__mro__ if parent in _CLASSES), ChatMaritacaError)
-
-
-def _is_overflow(error: errors.MaritacaError) -> bool:
-    if not isinstance(error, errors.APIStatusError) or error.status_code not in (400, 413, 422):
+def _is_too_long(error: errors.MaritacaError) -> bool:
+    if not isinstance(error, errors.APIStatusError):
         return False
     return error.code == "context_length_exceeded" or bool(_TOO_LONG.search(str(error)))

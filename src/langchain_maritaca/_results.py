@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
-from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from maritaca_async.types import tool_call_problem
-
-from ._tool_calls import StreamedToolCalls
+from ._tool_calls import StreamedToolCalls, finished_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from maritaca_async.types import ChatCompletion, ChatCompletionChunk, Choice, Delta, Usage
+    from maritaca_async.types import ChatCompletion, ChatCompletionChunk, Choice, Delta, Message, Usage
 
 PROVIDER: Final = "maritaca"
 _FILES: Final = ("extracted_files", "generated_files")
@@ -65,39 +62,40 @@ def _message(completion: ChatCompletion, choice: Choice, model: str, *, first: b
     message = choice.message
     # Only what there is: every field that is given costs a validation.
     found: dict[str, Any] = _calls(choice) if message.tool_calls else {}
-    if additional := _additional(message.reasoning_content, message.model_extra):
+    if additional := additional_kwargs(message):
         found["additional_kwargs"] = additional
     if first and completion.usage:
         # The service counts all answers together: one message carries the count, so that sums are right.
         found["usage_metadata"] = usage_metadata(completion.usage)
-    metadata = _metadata(completion, choice, model, first=first)
+    metadata = response_metadata(completion, choice, model, first=first)
     return AIMessage(content=message.text, response_metadata=metadata, **found)
 
 
 def _calls(choice: Choice) -> dict[str, Any]:
-    calls: list[ToolCall] = []
-    invalid: list[InvalidToolCall] = []
+    sorted_calls: dict[str, list[ToolCall | InvalidToolCall]] = {"tool_calls": [], "invalid_tool_calls": []}
     for call in choice.message.tool_calls or ():
-        function = call.function
-        if problem := tool_call_problem(function, choice.finish_reason):
-            invalid.append(
-                invalid_tool_call(name=function.name, args=function.arguments, id=call.id, error=problem)
-            )
-        else:
-            calls.append(tool_call(name=function.name, args=function.parsed_arguments(), id=call.id))
-    return {"tool_calls": calls, "invalid_tool_calls": invalid}
+        finished = finished_call(call.id, call.function, choice.finish_reason)
+        sorted_calls[f"{finished.get('type')}s"].append(finished)
+    return dict(sorted_calls)
 
 
-def _additional(reasoning: str | None, extra: dict[str, Any] | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"reasoning_content": reasoning} if reasoning else {}
-    if extra and isinstance(refusal := extra.get("refusal"), str):
+def first_choice(completion: ChatCompletion) -> Choice | None:
+    """The answer that LangChain shows of a streamed completion."""
+    return next((choice for choice in completion.choices if choice.index == 0), None)
+
+
+def additional_kwargs(said: Message | Delta) -> dict[str, Any]:
+    """What a message, or a piece of one, says besides text and tool calls."""
+    found: dict[str, Any] = {"reasoning_content": said.reasoning_content} if said.reasoning_content else {}
+    if (extra := said.model_extra) and isinstance(refusal := extra.get("refusal"), str):
         found["refusal"] = refusal
     return found
 
 
-def _metadata(
+def response_metadata(
     completion: ChatCompletion, choice: Choice | None, model: str, *, first: bool
 ) -> dict[str, Any]:
+    """Everything that is known about an answer, besides what it says."""
     found: dict[str, Any] = {
         "model_provider": PROVIDER,
         "model_name": completion.model or model,
@@ -206,7 +204,7 @@ class ChunkReader:
 
     def _read_more(self, delta: Delta) -> ChatGenerationChunk | None:
         pieces = self._calls.take(delta.tool_calls) if delta.tool_calls else []
-        additional = _additional(delta.reasoning_content, delta.model_extra)
+        additional = additional_kwargs(delta)
         if not (pieces or additional or delta.content):
             return None
         text = delta.content or ""
@@ -227,10 +225,10 @@ class ChunkReader:
         Args:
             received: The whole answer, read from the stream that has just ended.
         """
-        choice = next((choice for choice in received.choices if choice.index == 0), None)
+        choice = first_choice(received)
         message = AIMessageChunk(
             content="",
-            response_metadata=_metadata(received, choice, self._model, first=True),
+            response_metadata=response_metadata(received, choice, self._model, first=True),
             usage_metadata=usage_metadata(received.usage) if received.usage else None,
             chunk_position="last",
         )

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Literal
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from langchain_core.exceptions import OutputParserException
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
-from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.json import parse_json_markdown
-from langchain_core.utils.pydantic import is_basemodel_subclass
-
-from ._payload import wire_response_format, wire_tools
+from ._answer_checks import is_checked
+from ._errors import ChatMaritacaConfigurationError
+from ._formats import described, wire_format
+from ._parsers import AnswerParser, raw_beside_parsed
+from ._schemas import is_model, json_schema
+from ._tools import wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
-    from langchain_core.output_parsers import BaseOutputParser
+    from langchain_core.runnables import Runnable
     from pydantic import BaseModel
+
+    from ._formats import Described
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
-_CUT_OFF: Final = {
-    "length": "the answer reached its token limit before it was complete; raise max_tokens",
-    "content_filter": "the service cut the answer off (content_filter)",
-}
+_JSON_MODE: Final[dict[str, Any]] = {"response_format": {"type": "json_object"}}
 
 
 def structured_output(
@@ -43,127 +38,71 @@ def structured_output(
     """The model bound to a schema, and a parser behind it; see `ChatMaritaca.with_structured_output`.
 
     Raises:
-        ValueError: arguments that do not go together.
+        ChatMaritacaConfigurationError: arguments that do not go together, or no schema.
     """
-    if method not in _BINDERS:
-        raise ValueError(f"method must be one of {', '.join(_BINDERS)}, not {method!r}")
+    if method not in get_args(Method):
+        names = ", ".join(get_args(Method))
+        raise ChatMaritacaConfigurationError(f"method must be one of {names}, not {method!r}")
     if schema is None and method != "json_mode":
-        raise ValueError(f"method {method!r} needs a schema")
+        raise ChatMaritacaConfigurationError(f"method {method!r} needs a schema")
     if strict is not None and method == "json_mode":
-        raise ValueError("strict needs a schema to follow: method 'json_mode' has none")
-    wanted, parser = _BINDERS[method](schema, strict=strict)
-    if tools := kwargs.pop("tools", None):
-        functions, flags = wire_tools(tools, strict=strict)
-        wanted = {**wanted, **flags, "tools": [*functions, *wanted.get("tools", ())]}
-    described = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-    llm = model.bind(**wanted, **kwargs, ls_structured_output_format=described)
-    if not include_raw:
-        return llm | parser
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=llm) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+        raise ChatMaritacaConfigurationError("strict needs a schema to follow: method 'json_mode' has none")
+    wanted = None if method == "json_mode" else described(schema, strict=strict)
+    bound = _JSON_MODE if wanted is None else _BINDERS[method](schema, wanted)
+    parser = AnswerParser(
+        model=schema if is_model(schema) else None,
+        json_schema=None if is_model(schema) or wanted is None else wanted.schema,
+        function=bound["tools"][0]["function"]["name"] if method == "function_calling" else None,
+    )
+    # LangChain's traces know no data classes, and not every TypedDict.
+    traced = schema if schema is None or isinstance(schema, dict) or is_model(schema) else json_schema(schema)
+    format_for_traces = {"kwargs": {"method": method, "strict": strict}, "schema": traced}
+    llm = model.bind(
+        **_with_tools(bound, kwargs, strict=strict), ls_structured_output_format=format_for_traces
+    )
+    return llm | (raw_beside_parsed(parser) if include_raw else parser)
 
 
-def _is_class(schema: Any) -> bool:
-    return isinstance(schema, type) and is_basemodel_subclass(schema)
+def _with_tools(bound: dict[str, Any], given: dict[str, Any], *, strict: bool | None) -> dict[str, Any]:
+    """Everything to bind: what the method needs, the tools offered beside it, further parameters."""
+    given = {name: value for name, value in given.items() if value is not None}
+    functions, flags = wire_tools(given.pop("tools", ()), strict=strict)
+    if twice := bound.keys() & given.keys():
+        raise ChatMaritacaConfigurationError(
+            f"the method sets {', '.join(sorted(twice))} itself: leave it out"
+        )
+    if "tool_choice" in given:
+        given["tool_choice"] = wire_tool_choice(given["tool_choice"], functions)
+    if functions:
+        bound = {**bound, "tools": [*functions, *bound.get("tools", ())]}
+    return {**flags, **given, **bound}
 
 
-def _bind_json_schema(schema: Any, *, strict: bool | None) -> tuple[dict[str, Any], BaseOutputParser[Any]]:
-    return {"response_format": wire_response_format(schema, strict=strict)}, _json_parser(schema)
+def _bind_json_schema(schema: Any, wanted: Described) -> dict[str, Any]:
+    # A class checks everything itself.
+    check = (lambda *_: True) if is_model(schema) else is_checked
+    return {"response_format": wire_format(wanted, is_checked=check)}
 
 
-def _bind_json_mode(
-    schema: Any,
-    *,
-    strict: bool | None,  # noqa: ARG001 - one signature for all three
-) -> tuple[dict[str, Any], BaseOutputParser[Any]]:
-    return {"response_format": {"type": "json_object"}}, _json_parser(schema)
-
-
-def _bind_function(schema: Any, *, strict: bool | None) -> tuple[dict[str, Any], BaseOutputParser[Any]]:
-    function = convert_to_openai_tool(schema, strict=strict)
-    name = function["function"]["name"]
-    bound = {
-        "tools": [function],
-        "tool_choice": {"type": "function", "function": {"name": name}},
+def _bind_function(schema: Any, wanted: Described) -> dict[str, Any]:
+    if isinstance(schema, dict) or dataclasses.is_dataclass(schema):
+        schema = _as_function(wanted)
+    functions, _ = wire_tools([schema], strict=wanted.extra.get("strict"))
+    return {
+        "tools": functions,
+        "tool_choice": {"type": "function", "function": {"name": functions[0]["function"]["name"]}},
         "parallel_tool_calls": False,
     }
-    if _is_class(schema):
-        return bound, _PydanticToolParser(tools=[schema], first_tool_only=True)
-    return bound, _JsonToolParser(key_name=name, first_tool_only=True)
 
 
-_BINDERS: Final = {
+def _as_function(wanted: Described) -> dict[str, Any]:
+    parameters = {key: value for key, value in wanted.schema.items() if key not in ("title", "description")}
+    description = wanted.extra.get("description") or wanted.schema.get("description")
+    function = {"name": wanted.name, "parameters": parameters}
+    return {**function, "description": description} if description else function
+
+
+_BINDERS: Final[dict[str, Callable[[Any, Described], dict[str, Any]]]] = {
     "json_schema": _bind_json_schema,
     "function_calling": _bind_function,
-    "json_mode": _bind_json_mode,
 }
-
-
-def _json_parser(schema: Any) -> BaseOutputParser[Any]:
-    return _PydanticParser(pydantic_object=schema) if _is_class(schema) else _JsonParser()
-
-
-# Parsers that never pass off half an answer, or none, as the answer
-
-
-def _has_ended(result: list[Generation], *, partial: bool) -> bool:
-    """Whether the answer is whole: of a stream, only the last piece knows its finish reason.
-
-    Raises:
-        OutputParserException: it was cut off.
-    """
-    generation = result[0]
-    metadata = generation.message.response_metadata if isinstance(generation, ChatGeneration) else {}
-    reason = metadata.get("finish_reason")
-    if reason in _CUT_OFF:
-        raise OutputParserException(_CUT_OFF[reason], llm_output=generation.text)
-    return not partial or reason is not None
-
-
-def _refuse_broken_json(text: str) -> None:
-    # LangChain's own parsers would repair it.
-    try:
-        parse_json_markdown(text, parser=partial(json.loads, strict=False))
-    except ValueError as error:
-        raise OutputParserException(f"the answer is not JSON: {text!r:.500}", llm_output=text) from error
-
-
-def _refuse_nothing(parsed: Any, text: str) -> None:
-    if parsed is None:
-        raise OutputParserException(
-            f"the answer holds no valid call of the function: {text!r:.500}", llm_output=text
-        )
-
-
-class _JsonParser(JsonOutputParser):
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        if _has_ended(result, partial=partial):
-            _refuse_broken_json(result[0].text)
-        return super().parse_result(result, partial=partial)
-
-
-class _PydanticParser(PydanticOutputParser[Any]):
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        if _has_ended(result, partial=partial):
-            _refuse_broken_json(result[0].text)
-            partial = False
-        return super().parse_result(result, partial=partial)
-
-
-class _JsonToolParser(JsonOutputKeyToolsParser):
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        ended = _has_ended(result, partial=partial)
-        parsed = super().parse_result(result, partial=partial)
-        if ended:
-            _refuse_nothing(parsed, result[0].text)
-        return parsed
-
-
-class _PydanticToolParser(PydanticToolsParser):
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        ended = _has_ended(result, partial=partial)
-        parsed = super().parse_result(result, partial=partial and not ended)
-        if ended:
-            _refuse_nothing(parsed, result[0].text)
-        return parsed

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
-from langchain_core.utils.json import parse_partial_json
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 
 from maritaca_async.types import ToolCallAssembler, tool_call_problem
 
 if TYPE_CHECKING:
-    from maritaca_async.types import ToolCallDelta
+    from collections.abc import Iterator
+
+    from langchain_core.messages import InvalidToolCall, ToolCall, ToolCallChunk
+
+    from maritaca_async.types import Function, ToolCallDelta
 
 _BLANKS: Final = " \t\r\n"
+
+
+def finished_call(
+    call_id: str | None, function: Function, finish_reason: str | None
+) -> ToolCall | InvalidToolCall:
+    """A call of an answer that has ended: callable, or invalid with the reason and its raw arguments."""
+    if problem := tool_call_problem(function, finish_reason):
+        return invalid_tool_call(name=function.name, args=function.arguments, id=call_id, error=problem)
+    return tool_call(name=function.name, args=function.parsed_arguments(), id=call_id)
 
 
 class StreamedToolCalls:
@@ -28,6 +40,8 @@ class StreamedToolCalls:
 
     def take(self, pieces: list[ToolCallDelta]) -> list[ToolCallChunk]:
         """The pieces of one delta, one chunk for each call."""
+        if len(pieces) == 1:
+            return [self._take_one(pieces[0])]
         found: dict[int, ToolCallChunk] = {}
         for piece in pieces:
             chunk = self._take_one(piece)
@@ -40,16 +54,24 @@ class StreamedToolCalls:
             found[position] = chunk
         return list(found.values())
 
+    def ended(self, finish_reason: str | None) -> Iterator[tuple[int, ToolCall | InvalidToolCall]]:
+        """Every call with its index, now that the answer has ended."""
+        for call in self._assembler.calls:
+            yield call.position, finished_call(call.id, call.function, finish_reason)
+
     def spoilers(self, finish_reason: str | None) -> list[ToolCallChunk]:
         """Pieces that keep LangChain from repairing the calls that must not be executed."""
-        found = []
-        for call in self._assembler.calls:
-            function = call.function
-            handed_out = function.arguments.lstrip(_BLANKS)
-            if tool_call_problem(function, finish_reason) and _would_be_repaired(handed_out):
-                spoiler = _spoiler(handed_out)
-                found.append(tool_call_chunk(name=None, args=spoiler, id=None, index=call.position))
-        return found
+        # Of every such call, for finding out which ones would be repaired takes quadratic time.
+        return [
+            tool_call_chunk(
+                name=None,
+                args=_spoiler(call.function.arguments.lstrip(_BLANKS)),
+                id=None,
+                index=call.position,
+            )
+            for call in self._assembler.calls
+            if tool_call_problem(call.function, finish_reason)
+        ]
 
     def _take_one(self, piece: ToolCallDelta) -> ToolCallChunk:
         call = self._assembler.call_for(piece)
@@ -67,16 +89,6 @@ class StreamedToolCalls:
             id=None if known_id else call.id or None,
             index=call.position,
         )
-
-
-def _would_be_repaired(arguments: str) -> bool:
-    if not arguments:
-        return True
-    try:
-        parse_partial_json(arguments)
-    except ValueError:
-        return False
-    return True
 
 
 def _spoiler(arguments: str) -> str:

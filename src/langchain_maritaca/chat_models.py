@@ -1,45 +1,46 @@
 """`ChatMaritaca`: the LangChain chat model for Maritaca AI's Sabiá models."""
 
 import inspect
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_core.utils import get_pydantic_field_names
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel
 
-from maritaca_async import AsyncStream, __version__
-from maritaca_async.types import ChatCompletionChunk, ChatModel
+from maritaca_async import AsyncStream
+from maritaca_async.types import ChatCompletionChunk
 
-from ._connection import ConnectedChatModel
+from ._batch import BatchingChatModel
 from ._errors import langchain_errors
-from ._payload import BUILT_IN, request_params, wire_response_format, wire_tool_choice, wire_tools
-from ._profiles import model_profile
-from ._results import PROVIDER, ChunkReader, chat_result, combine_outputs
+from ._events import Event, EventWriter, message_start, whole_answer_events
+from ._formats import wire_response_format
+from ._payload import request_params
+from ._results import ChunkReader, chat_result
 from ._structured import Method, structured_output
+from ._tools import wire_tool_choice, wire_tools
 
-_LATER = frozenset({"auto_truncate", "context_warning_threshold", "max_context_tokens"})
-_SAMPLING = (
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "stop",
-    "frequency_penalty",
-    "presence_penalty",
-    "n",
-    "service_tier",
-    "extraction_effort",
-)
+if TYPE_CHECKING:
+    from langchain_core.caches import BaseCache
+    from langchain_core.callbacks import Callbacks
+    from langchain_core.language_models import ModelProfile
+    from langchain_core.rate_limiters import BaseRateLimiter
+    from pydantic import SecretStr
+
+    from maritaca_async import AsyncMaritaca, Maritaca, Timeouts
+    from maritaca_async.types import ChatModel
+
+Tools = Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]
+_Model = TypeVar("_Model", bound=BaseModel)
+_Fields = TypeVar("_Fields", bound=Mapping[str, object])  # a TypedDict
 
 
-class ChatMaritaca(ConnectedChatModel):
+class ChatMaritaca(BatchingChatModel):
     """Chat model of Maritaca AI.
 
     Only what you set is sent: everything else is left to the service. One model serves any number of
@@ -50,80 +51,59 @@ class ChatMaritaca(ConnectedChatModel):
         await model.ainvoke("Qual é a capital do Brasil?")
     """
 
-    model_name: ChatModel = Field(default="sabia-4", alias="model")
-    """Which model answers."""
-    temperature: float | None = None
-    """0 to 2; the service's default is 0.7. Use 0 for tasks with one right answer."""
-    max_tokens: int | None = None
-    """Most tokens of the answer, at most 32768. Thinking models spend them on reasoning too."""
-    top_p: float | None = None
-    """Nucleus sampling above 0, up to 1; the service's default is 0.95."""
-    stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
-    """Texts that end the answer."""
-    frequency_penalty: float | None = None
-    """-2 to 2; the service's default is 0."""
-    presence_penalty: float | None = None
-    """-2 to 2; the service's default is 0."""
-    n: int | None = None
-    """Number of answers, for `generate`; more than one cannot stream."""
-    service_tier: Literal["flex"] | str | None = None
-    """`flex`: half the price, may wait up to 300 seconds for capacity."""
-    extraction_effort: Literal["medium", "advanced"] | str | None = None
-    """How thoroughly PDF files are read; the service's default is `medium`."""
-    tools: list[dict[str, Any]] | None = None
-    """Tools of every call: functions, classes, LangChain tools or dictionaries. See also `bind_tools`."""
-    tool_choice: dict[str, Any] | str | bool | None = None
-    """Whether and which tool to ask for in every call."""
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Any further parameters, such as `web_search`; unknown constructor arguments end up here."""
-
-    streaming: bool | None = None
-    """True: `invoke` streams as well. False: even `stream` asks for the whole answer. None: as called."""
-    stream_usage: bool = True
-    """Whether streams bring their token counts in the last chunk."""
-
-    # Construction
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sort_arguments(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = dict(values)
-        fields = get_pydantic_field_names(cls)
-        extra = dict(values.pop("model_kwargs", None) or {})
-        if later := values.keys() & _LATER:
-            raise ValueError(
-                f"cutting long histories is not available yet: leave out {', '.join(sorted(later))}"
-            )
-        if unknown := values.keys() - fields:
-            names = ", ".join(sorted(unknown))
-            warnings.warn(f"not a field of {cls.__name__}, so moved to model_kwargs: {names}", stacklevel=4)
-            if twice := unknown & extra.keys():
-                raise ValueError(
-                    f"given twice, as an argument and in model_kwargs: {', '.join(sorted(twice))}"
-                )
-            extra.update({name: values.pop(name) for name in unknown})
-        if misplaced := extra.keys() & fields:
-            raise ValueError(
-                f"give these as arguments of their own, not in model_kwargs: {', '.join(sorted(misplaced))}"
-            )
-        if values.get("tools"):
-            values["tools"], flags = wire_tools(values["tools"])
-            extra.update(flags)
-        return {**values, "model_kwargs": extra} if extra else values
-
-    @model_validator(mode="after")
-    def _check_settings(self) -> Self:
-        if self.n is not None and self.n < 1:
-            raise ValueError("n must be at least 1")
-        if self.streaming and (self.n or 1) > 1:
-            raise ValueError("n must be 1 when streaming")
-        wire_tool_choice(self.tool_choice)
-        return self
-
-    @model_validator(mode="after")
-    def _set_maritaca_version(self) -> Self:
-        self._add_version("maritaca-async", __version__)
-        return self
+    if TYPE_CHECKING:
+        # What type checkers make of the fields takes a field by its alias only.
+        def __init__(  # noqa: PLR0913 - as many as there are fields
+            self,
+            *,
+            model: ChatModel = ...,
+            model_name: ChatModel = ...,
+            api_key: SecretStr | str | None = ...,
+            maritaca_api_key: SecretStr | str | None = ...,
+            base_url: str | None = ...,
+            maritaca_api_base: str | None = ...,
+            timeout: float | Timeouts | None = ...,
+            request_timeout: float | Timeouts | None = ...,
+            max_retries: int = ...,
+            retry_if_rate_limited: bool = ...,
+            retry_delay: float | None = ...,
+            retry_max_delay: float | None = ...,
+            retry_multiplier: float | None = ...,
+            client: Maritaca | None = ...,
+            async_client: AsyncMaritaca | None = ...,
+            temperature: float | None = ...,
+            max_tokens: int | None = ...,
+            top_p: float | None = ...,
+            stop: list[str] | str | None = ...,
+            stop_sequences: list[str] | str | None = ...,
+            frequency_penalty: float | None = ...,
+            presence_penalty: float | None = ...,
+            n: int | None = ...,
+            service_tier: Literal["flex"] | str | None = ...,
+            extraction_effort: Literal["medium", "advanced"] | str | None = ...,
+            web_search: bool | None = ...,
+            code_execution: bool | None = ...,
+            data_ocean: bool | None = ...,
+            tools: Tools | None = ...,
+            tool_choice: dict[str, Any] | str | bool | None = ...,
+            model_kwargs: dict[str, Any] = ...,
+            streaming: bool | None = ...,
+            stream_usage: bool = ...,
+            max_context_tokens: int | None = ...,
+            auto_truncate: bool = ...,
+            context_warning_threshold: float = ...,
+            name: str | None = ...,
+            cache: BaseCache | bool | None = ...,
+            verbose: bool = ...,
+            callbacks: Callbacks = ...,
+            tags: list[str] | None = ...,
+            metadata: dict[str, Any] | None = ...,
+            custom_get_token_ids: Callable[[str], list[int]] | None = ...,
+            rate_limiter: BaseRateLimiter | None = ...,
+            disable_streaming: bool | Literal["tool_calling"] = ...,
+            output_version: str | None = ...,
+            profile: ModelProfile | None = ...,
+        ) -> None: ...
 
     # What LangChain asks of a chat model
 
@@ -134,7 +114,7 @@ class ChatMaritaca(ConnectedChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base class names it
         **kwargs: Any,
     ) -> ChatResult:
-        params = self._params(messages, stop, kwargs)
+        params = self._request(messages, stop, kwargs)
         with langchain_errors:
             completion = self._blocking_client().chat.completions.create(**params)
         return chat_result(completion, params["model"])
@@ -146,7 +126,7 @@ class ChatMaritaca(ConnectedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base class names it
         **kwargs: Any,
     ) -> ChatResult:
-        params = self._params(messages, stop, kwargs)
+        params = self._request(messages, stop, kwargs)
         with langchain_errors:
             completion = await self._asynchronous_client().chat.completions.create(**params)
         return chat_result(completion, params["model"])
@@ -158,14 +138,15 @@ class ChatMaritaca(ConnectedChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain reports the chunks itself
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        params = self._params(messages, stop, kwargs, stream=True)
+        params = self._request(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
         create = self._blocking_client().chat.completions.create
         with langchain_errors, create(stream=True, **params) as stream:
             for chunk in stream:
                 if (piece := reader.read(chunk)) is not None:
                     yield piece
-            yield reader.close(stream.received)
+            last = reader.close(stream.received)
+        yield last
 
     async def _astream(
         self,
@@ -174,16 +155,74 @@ class ChatMaritaca(ConnectedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain reports the chunks itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        params = self._params(messages, stop, kwargs, stream=True)
+        params = self._request(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
         create = self._asynchronous_client().chat.completions.create
         async with _opened(create(stream=True, **params)) as stream:
             async for chunk in stream:
                 if (piece := reader.read(chunk)) is not None:
                     yield piece
-            yield reader.close(stream.received)
+            last = reader.close(stream.received)
+        yield last
 
-    def _params(
+    @property
+    def _stream_chat_model_events(self) -> Callable[..., Iterator[Event]] | None:
+        # A subclass that changes the stream changes its events, which LangChain then makes of the chunks.
+        return self._events if type(self)._stream is ChatMaritaca._stream else None  # noqa: SLF001
+
+    @property
+    def _astream_chat_model_events(self) -> Callable[..., AsyncIterator[Event]] | None:
+        return self._aevents if type(self)._astream is ChatMaritaca._astream else None  # noqa: SLF001
+
+    def _events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Event]:
+        run_id = run_manager.run_id if run_manager else None
+        if self._streaming_disabled(**kwargs):
+            result = self._generate(messages, stop, **kwargs)
+            yield from whole_answer_events(result, kwargs.get("model") or self.model_name, run_id)
+            return
+        params = self._request(messages, stop, kwargs, stream=True)
+        writer = EventWriter(params["model"])
+        create = self._blocking_client().chat.completions.create
+        with langchain_errors, create(stream=True, **params) as stream:
+            yield message_start(params["model"], run_id)
+            for chunk in stream:
+                yield from writer.read(chunk)
+            ending = list(writer.close(stream.received))
+        # LangChain stops at the last event: what is left behind here must hold nothing open.
+        yield from ending
+
+    async def _aevents(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Event]:
+        run_id = run_manager.run_id if run_manager else None
+        if self._streaming_disabled(**kwargs):
+            result = await self._agenerate(messages, stop, **kwargs)
+            for event in whole_answer_events(result, kwargs.get("model") or self.model_name, run_id):
+                yield event
+            return
+        params = self._request(messages, stop, kwargs, stream=True)
+        writer = EventWriter(params["model"])
+        create = self._asynchronous_client().chat.completions.create
+        async with _opened(create(stream=True, **params)) as stream:
+            yield message_start(params["model"], run_id)
+            async for chunk in stream:
+                for event in writer.read(chunk):
+                    yield event
+            ending = list(writer.close(stream.received))
+        for event in ending:
+            yield event
+
+    def _request(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
@@ -191,40 +230,12 @@ class ChatMaritaca(ConnectedChatModel):
         *,
         stream: bool = False,
     ) -> dict[str, Any]:
-        given = {**self._own_params(), **call}
-        given["model"] = given["model"] or self.model_name
-        if stop is not None:
-            given["stop"] = stop
-        given.pop("stream", None)
-        usage = given.pop("stream_usage", None)
-        if not stream:
-            given.pop("stream_options", None)
-        elif (given.get("n") or 1) > 1:
-            raise ValueError("n must be 1 when streaming")
-        elif self.stream_usage if usage is None else usage:
-            given.setdefault("stream_options", {"include_usage": True})
-        return request_params(messages, given)
-
-    def _own_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = {"model": self.model_name, **self.model_kwargs}
-        for name in _SAMPLING:
-            if (value := getattr(self, name)) is not None:
-                params[name] = value
-        if self.tools:
-            params["tools"] = self.tools
-            params["tool_choice"] = wire_tool_choice(self.tool_choice)
-        return params
-
-    def _streaming_disabled(self, **kwargs: Any) -> bool:
-        # Several answers and the built-in tools cannot stream: such calls ask for the whole answer.
-        if super()._streaming_disabled(**kwargs):
-            return True
-        given = {**self.model_kwargs, **kwargs}
-        return (given.get("n", self.n) or 1) > 1 or any(given[name] for name in BUILT_IN & given.keys())
+        given = self._given(stop, call, stream=stream)
+        return request_params(self._fitting(messages, given), given)
 
     def bind_tools(
         self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        tools: Tools,
         *,
         tool_choice: dict[str, Any] | str | bool | None = None,
         strict: bool | None = None,
@@ -244,17 +255,72 @@ class ChatMaritaca(ConnectedChatModel):
             **kwargs: Further parameters of every call.
 
         Raises:
-            ValueError: a tool or choice that cannot be sent.
+            ChatMaritacaConfigurationError: a tool, choice or format that cannot be sent; it is a `ValueError`, too.
         """
         functions, flags = wire_tools(tools, strict=strict)
         bound = {
             **flags,
             "tools": functions or None,
-            "tool_choice": wire_tool_choice(tool_choice) if functions else None,
+            "tool_choice": wire_tool_choice(tool_choice, functions),
             "parallel_tool_calls": parallel_tool_calls if functions else None,
             "response_format": wire_response_format(response_format, strict=strict),
         }
-        return self.bind(**{name: value for name, value in bound.items() if value is not None}, **kwargs)
+        return self.bind(**{**{name: value for name, value in bound.items() if value is not None}, **kwargs})
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Model],
+        *,
+        method: Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Model]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Fields],
+        *,
+        method: Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Fields]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | None = ...,
+        *,
+        method: Method = ...,
+        include_raw: bool = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = ...,
+        *,
+        method: Method = ...,
+        include_raw: Literal[True],
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = ...,
+        *,
+        method: Method = ...,
+        include_raw: bool = ...,
+        strict: bool | None = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]: ...
 
     def with_structured_output(
         self,
@@ -264,7 +330,7 @@ class ChatMaritaca(ConnectedChatModel):
         include_raw: bool = False,
         strict: bool | None = None,
         **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+    ) -> Runnable[LanguageModelInput, Any]:
         """This model, answering with an object instead of a message.
 
         Args:
@@ -277,7 +343,7 @@ class ChatMaritaca(ConnectedChatModel):
             **kwargs: Further parameters of every call, and `tools` to offer beside the schema.
 
         Raises:
-            ValueError: arguments that do not go together.
+            ChatMaritacaConfigurationError: arguments that do not go together; it is a `ValueError`, too.
         """
         return structured_output(
             self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
@@ -286,40 +352,6 @@ class ChatMaritaca(ConnectedChatModel):
     @property
     def _llm_type(self) -> str:
         return "maritaca-chat"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        params = self._own_params()
-        return {**params, "base_url": self.maritaca_api_base} if self.maritaca_api_base else params
-
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        params = self._own_params()
-        return {
-            **params,
-            "_type": self._llm_type,
-            "stop": params.get("stop") if stop is None else stop,
-            **kwargs,
-        }
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = LangSmithParams(
-            ls_provider=PROVIDER, ls_model_name=kwargs.get("model") or self.model_name, ls_model_type="chat"
-        )
-        temperature = kwargs.get("temperature", self.temperature)
-        if temperature is not None:
-            params["ls_temperature"] = temperature
-        max_tokens = kwargs.get("max_tokens", self.max_tokens)
-        if max_tokens is not None:
-            params["ls_max_tokens"] = max_tokens
-        if texts := stop or kwargs.get("stop") or self.stop:
-            params["ls_stop"] = [texts] if isinstance(texts, str) else list(texts)
-        return params
-
-    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        return combine_outputs(llm_outputs)
-
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        return model_profile(self.model_name)
 
     @property
     def lc_secrets(self) -> dict[str, str]:

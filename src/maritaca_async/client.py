@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+import pickle
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from ._core.engine import Engine
+from ._core.hooks import check_hooks
+from ._core.network import find_network
 from ._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
-    Limits,
-    RetryPolicy,
-    Timeouts,
+    CallDefaults,
+    ClientOptions,
+    check_names,
     resolve_retries,
     resolve_timeout,
 )
-from ._core.request import check_api_key, check_base_url, hidden
+from ._core.ratelimit import Limiter, new_limiter
+from ._core.request import check_api_key, check_base_url, hidden, merge_headers
 from ._core.transport import Transport
 from .errors import ConfigurationError
-from .resources._base import Defaults
+from .resources._base import Defaults, extra_headers, extra_query
+from .resources.batches import AsyncBatches
 from .resources.chat import AsyncChat
+from .resources.files import AsyncFiles
 from .resources.models import AsyncModels
+from .resources.raw import AsyncRaw
+from .resources.responses import AsyncResponses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
+
+    from ._core.options import RetryPolicy
+    from ._core.retry import RetryBudget
+    from .types.json_object import JsonObject
+    from .types.shared import RequestOptions
 
 
 class AsyncMaritaca:
@@ -35,57 +49,140 @@ class AsyncMaritaca:
 
     Args:
         api_key: Key from plataforma.maritaca.ai. Default: the environment variable `MARITACA_API_KEY`.
-        base_url: Root of the API. Default: `MARITACA_API_BASE`, else `https://chat.maritaca.ai/api`.
-        timeout: Seconds as a number, `Timeouts` for each clock, or None for no limit. Default: 600.
-        limits: Sizes of what may be held at once.
-        max_retries: Further attempts after the first, or a whole `RetryPolicy`. Default: 2.
+        **options: See `ClientOptions`: `base_url`, `timeout`, `max_retries`, `limits`, and more.
 
     Raises:
         ConfigurationError: no key, or an option that cannot work.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str | None = None,
-        timeout: float | Timeouts | None = DEFAULT_TIMEOUT,
-        limits: Limits | None = None,
-        max_retries: int | RetryPolicy = 2,
-    ) -> None:
+    def __init__(self, api_key: str | None = None, **options: Unpack[ClientOptions]) -> None:
         api_key = hidden(os.environ.get("MARITACA_API_KEY") if api_key is None else api_key)
+        options["proxy"] = hidden(options.get("proxy"))
+        check_names(options, ClientOptions)
         self._base_url: str = check_base_url(
-            base_url or os.environ.get("MARITACA_API_BASE") or DEFAULT_BASE_URL
+            options.get("base_url") or os.environ.get("MARITACA_API_BASE") or DEFAULT_BASE_URL
         )
-        if limits is not None and not isinstance(limits, Limits):
-            raise ConfigurationError(f"limits must be Limits(...), not {type(limits).__name__}")
+        network = find_network(options, self._base_url)
         self._api_key = check_api_key(api_key)
-        self._settings: dict[str, Any] = {
-            "base_url": self._base_url,
-            "timeout": timeout,
-            "limits": limits or Limits(),
-            "max_retries": max_retries,
-        }
+        self._settings: ClientOptions = {**options, "base_url": self._base_url}
+        self._transport = Transport(network)
+        self._limiter: Limiter | None = new_limiter(options.get("rate_limits"))
+        self._bind()
+
+    def _bind(self, budget: RetryBudget | None = None) -> None:
+        """Make what calls need of key, settings and transport."""
+        settings = self._settings
+        timeout = settings.get("timeout", DEFAULT_TIMEOUT)
         defaults = Defaults(
             plain=resolve_timeout(timeout, stream=False),
             stream=resolve_timeout(timeout, stream=True),
-            policy=resolve_retries(max_retries),
+            policy=_policy(settings),
         )
-        self._transport = Transport(self._settings["limits"])
-        engine = Engine(base_url=self.base_url, api_key=self._api_key, transport=self._transport)
+        self._engine = engine = Engine(
+            base_url=self._base_url,
+            api_key=self._api_key,
+            transport=self._transport,
+            budget=budget,
+            headers=extra_headers(settings),
+            query=extra_query(settings),
+            hooks=check_hooks(settings.get("hooks")),
+            limiter=self._limiter,
+        )
         self.chat: AsyncChat = AsyncChat(engine, defaults)
         """Chat completions."""
+        self.responses: AsyncResponses = AsyncResponses(engine, defaults)
+        """The Responses API."""
         self.models: AsyncModels = AsyncModels(engine, defaults)
         """The list of models."""
+        self.files: AsyncFiles = AsyncFiles(engine, defaults)
+        """Uploaded files."""
+        self.batches: AsyncBatches = AsyncBatches(engine, defaults, self.files)
+        """Batches of chat completions."""
+        self._raw = AsyncRaw(engine, defaults)
 
     @property
     def base_url(self) -> str:
         """Root of the API, without a trailing slash."""
         return self._base_url
 
+    def with_options(self, *, api_key: str | None = None, **options: Unpack[CallDefaults]) -> Self:
+        """A client with other defaults on the same connections; closing either closes both.
+
+        It also shares the limits and the budget of retries, so it costs next to nothing.
+
+        Args:
+            api_key: Another key, of another customer for example. Default: the same.
+            **options: See `CallDefaults`. A number as `max_retries` keeps the rest of the policy;
+                headers and query parameters are added to those of this client.
+
+        Raises:
+            ConfigurationError: an option that cannot work, or one that both clients share.
+        """
+        api_key = hidden(api_key)
+        check_names(options, CallDefaults, _SHARED)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        if api_key is not None:
+            made._api_key = check_api_key(api_key)
+            # The service counts by key.
+            made._limiter = new_limiter(self._settings.get("rate_limits"))
+        made._settings = _merge(self._settings, options)
+        made._bind(self._engine.budget)
+        return made
+
+    async def post(
+        self, path: str, *, body: Mapping[str, Any], **options: Unpack[RequestOptions]
+    ) -> JsonObject:
+        """Send JSON to a route that has no method here, such as `/chat/inference` (contract section 24).
+
+        Everything else is as usual: clocks, errors, and retries (`max_retries=0` for a route that must
+        not be asked twice). Streams cannot be read this way.
+
+        Args:
+            path: The path below `base_url`, with its leading slash.
+            body: The JSON object to send.
+            **options: See `RequestOptions`.
+
+        Returns:
+            The JSON object of the answer, as it came.
+
+        Raises:
+            ConfigurationError: a path that could leave `base_url`, a bad body or option; before any I/O.
+            APIResponseError: the answer is not a JSON object.
+            APIError: the call failed.
+        """
+        return await self._raw.send(self._raw.prepare(path, body, options))
+
+    async def post_many(
+        self,
+        path: str,
+        *,
+        bodies: Iterable[Mapping[str, Any]],
+        max_concurrency: int = 8,
+        **options: Unpack[RequestOptions],
+    ) -> list[JsonObject]:
+        """Like `post` for several bodies at once; all answers stay in memory.
+
+        Args:
+            path: The path below `base_url`, with its leading slash.
+            bodies: The JSON objects to send, one request each.
+            max_concurrency: Most requests under way at the same time.
+            **options: See `RequestOptions`; clocks and retries are those of each request.
+
+        Returns:
+            The answers in the order of the bodies.
+
+        Raises:
+            ConfigurationError: as for `post`; before any I/O.
+            APIError: the first call that failed; the others are cancelled.
+        """
+        return await self._raw.send_many(self._raw.prepare_many(path, bodies, options), max_concurrency)
+
     async def aclose(self) -> None:
         """Close all connections; calls under way fail, and later ones raise `ConfigurationError`."""
         await self._transport.aclose()
+        if self._limiter is not None:
+            self._limiter.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,8 +203,51 @@ class AsyncMaritaca:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The key stays here: on the other side it is read from the environment again.
-        return _restore, (type(self), self._settings)
+        return _restore, (type(self), _portable(self._settings))
 
 
-def _restore(kind: type[AsyncMaritaca], settings: dict[str, Any]) -> AsyncMaritaca:
+def _restore(kind: type[AsyncMaritaca], settings: ClientOptions) -> AsyncMaritaca:
     return kind(**settings)
+
+
+_SHARED: Final = dict.fromkeys(
+    ClientOptions.__annotations__, "both clients share it, so it cannot differ: make another client"
+)
+_BELONGS_TO_PROCESS: Final = ("ssl_context", "resolver", "session")
+
+
+def _policy(settings: ClientOptions) -> RetryPolicy:
+    return resolve_retries(settings.get("max_retries", 2))
+
+
+def _merge(settings: ClientOptions, options: CallDefaults) -> ClientOptions:
+    """Settings with the options on top."""
+    merged: ClientOptions = {**settings, **options}
+    if "max_retries" in options:
+        merged["max_retries"] = resolve_retries(options["max_retries"], _policy(settings))
+    merged["extra_headers"] = merge_headers(settings.get("extra_headers") or {}, extra_headers(options) or {})
+    merged["extra_query"] = {**(settings.get("extra_query") or {}), **(extra_query(options) or {})}
+    return merged
+
+
+def _portable(settings: ClientOptions) -> ClientOptions:
+    """Settings that another process can read.
+
+    Raises:
+        ConfigurationError: naming the option that cannot go there.
+    """
+    for name in _BELONGS_TO_PROCESS:
+        if settings.get(name) is not None:
+            raise ConfigurationError(f"a client with {name}=... cannot be pickled: make it on the other side")
+    proxy = settings.get("proxy")
+    if proxy is not None and "@" in proxy:
+        raise ConfigurationError(
+            "a client whose proxy=... has a password cannot be pickled: set HTTPS_PROXY on the other side"
+        )
+    try:
+        pickle.dumps(settings.get("hooks"))
+    except Exception as error:
+        raise ConfigurationError(
+            f"a client with these hooks=... cannot be pickled, only functions of a module can: {error}"
+        ) from error
+    return {**settings, "proxy": None if proxy is None else str(proxy)}

@@ -14,7 +14,8 @@
         │   ├── UnprocessableEntityError 422  ├── RateLimitError 429 *
         │   └── InternalServerError 5xx *
         ├── APIResponseError                  a 2xx that cannot be used; .body kept
-        └── APIStreamError                    the server sent an error inside the stream; .received so far
+        ├── APIStreamError                    the server sent an error inside the stream; .received so far
+        └── AnswerFormatError                 an answer that is not the type asked for; .reason .text .completion
 
     * retryable: the engine tries again while attempts, budget and deadline last.
 
@@ -36,6 +37,8 @@ __all__ = [
     "APIStatusError",
     "APIStreamError",
     "APITimeoutError",
+    "AnswerFormatError",
+    "AnswerProblem",
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
@@ -56,6 +59,9 @@ __all__ = [
 
 TimeoutPhase = Literal["queue", "connect", "first_event", "idle", "deadline"]
 """Which clock ran out: see `Timeouts`."""
+
+AnswerProblem = Literal["truncated", "refused", "tool_calls", "empty", "invalid_json", "mismatch"]
+"""Why an answer is not the type asked for: cut off, refused, calls instead of text, none, no JSON, other JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,11 @@ class MaritacaError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """What `str` gives."""
+        return str(self)
 
 
 class ConfigurationError(MaritacaError, ValueError):
@@ -280,3 +291,28 @@ class APIStreamError(APIError):
         """The event's data as text, cut at 64 KiB."""
         self.received = received
         """What had arrived, in the shape of the complete answer."""
+
+
+class AnswerFormatError(APIError):
+    """The call went well, but its answer is not the type that was asked for. Billed like any answer."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: AnswerProblem = "mismatch",
+        text: str = "",
+        usage: Any = None,
+        completion: Any = None,
+        request: RequestInfo | None = None,
+        http: HttpInfo | None = None,
+    ) -> None:
+        super().__init__(message, request=request, http=http)
+        self.reason: AnswerProblem = reason
+        """What is wrong with it; of `truncated` a larger `max_tokens` gets rid."""
+        self.text = text
+        """What the model wrote, whole; "" for nothing."""
+        self.usage = usage
+        """What is billed, as on the completion; None when not reported."""
+        self.completion = completion
+        """The whole answer, as `create` gives it."""

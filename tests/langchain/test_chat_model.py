@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import gc
@@ -25,12 +26,13 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
+from langchain_core.utils import get_pydantic_field_names
 from pydantic import ValidationError
 from scripted import Exchange, ScriptedServer, chunk
 
 import langchain_maritaca
 import maritaca_async
-from langchain_maritaca import ChatMaritaca
+from langchain_maritaca import ChatMaritaca, chat_models
 from maritaca_async import AsyncMaritaca, ConfigurationError, Maritaca, RetryPolicy, Timeouts
 from maritaca_async.sandbox import Sandbox
 
@@ -89,7 +91,8 @@ def test_package_without_langchain_says_what_to_install() -> None:
         ("stream_usage", None, False),
         ("service_tier", None, "flex"),
         ("extraction_effort", None, "advanced"),
-        ("model_kwargs", None, {"web_search": True}),
+        ("model_kwargs", None, {"seed": 7}),
+        ("web_search", None, True),
     ],
 )
 def test_argument_is_taken_by_name_and_by_alias(name: str, alias: str | None, value: Any) -> None:
@@ -183,9 +186,9 @@ def test_retry_settings_reach_the_client(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_unknown_argument_moves_to_model_kwargs_with_a_warning_that_points_here() -> None:
-    with pytest.warns(UserWarning, match="moved to model_kwargs: web_search") as caught:
-        model = ChatMaritaca(api_key=KEY, web_search=True, model_kwargs={"seed": 1})
-    assert model.model_kwargs == {"web_search": True, "seed": 1}
+    with pytest.warns(UserWarning, match="moved to model_kwargs: novelty") as caught:
+        model = ChatMaritaca(api_key=KEY, novelty=True, model_kwargs={"seed": 1})
+    assert model.model_kwargs == {"novelty": True, "seed": 1}
     assert caught[0].filename == __file__
 
 
@@ -291,7 +294,7 @@ def test_tools_of_the_constructor_are_sent_with_every_call(make_model: MakeModel
 
 
 def test_empty_tool_list_is_not_sent(make_model: MakeModel, sandbox: Sandbox) -> None:
-    bound = make_model().bind_tools([], tool_choice="any", parallel_tool_calls=False, response_format=_SCHEMA)
+    bound = make_model().bind_tools([], parallel_tool_calls=False, response_format=_SCHEMA)
     assert json.loads(bound.invoke("Ana tem 30 anos").text)
     assert set(sent(sandbox)) == {"model", "messages", "response_format"}
 
@@ -721,3 +724,11 @@ def test_hooks_have_the_signatures_that_langchain_looks_for() -> None:
     for name in ("_generate", "_agenerate", "_stream", "_astream"):
         parameters = inspect.signature(getattr(ChatMaritaca, name)).parameters
         assert list(parameters) == ["self", "messages", "stop", "run_manager", "kwargs"]
+
+
+def test_type_checkers_are_told_of_every_field_by_each_of_its_names() -> None:
+    tree = ast.parse(inspect.getsource(chat_models))
+    (init,) = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    ]
+    assert {each.arg for each in init.args.kwonlyargs} == get_pydantic_field_names(ChatMaritaca)

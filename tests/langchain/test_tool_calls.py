@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from answers import call, chunk, completion, in_pieces, invoked, merged, streamed
+from dialects import DIALECTS, TWO, piece
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -16,81 +17,8 @@ SUM = '{"a": 2, "b": 3}'
 VALID = {"name": "soma", "args": {"a": 2, "b": 3}, "id": "c1", "type": "tool_call"}
 
 
-def piece(arguments: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A piece of a tool call; `name` goes where the wire puts it."""
-    name = {"name": fields.pop("name")} if "name" in fields else {}
-    return {**fields, "function": {**name, "arguments": arguments}}
-
-
 def stream_of(*deltas: list[dict[str, Any]], finish: str = "tool_calls") -> AIMessage:
     return merged([*(chunk(tool_calls=pieces) for pieces in deltas), chunk(finish)])
-
-
-TWO = [
-    {"name": "f", "args": {"x": 1}, "id": "a", "type": "tool_call"},
-    {"name": "g", "args": {"y": 2}, "id": "b", "type": "tool_call"},
-]
-DIALECTS = {
-    "the documented one": [
-        [piece("", index=0, id="a", type="function", name="f")],
-        [piece('{"x":', index=0)],
-        [piece(" 1}", index=0)],
-        [piece("", index=1, id="b", type="function", name="g")],
-        [piece('{"y": 2}', index=1)],
-    ],
-    "interleaved": [
-        [piece("", index=0, id="a", name="f"), piece("", index=1, id="b", name="g")],
-        [piece('{"y":', index=1)],
-        [piece('{"x":', index=0)],
-        [piece(" 1}", index=0), piece(" 2}", index=1)],
-    ],
-    "no index, id in every piece": [
-        [piece('{"x":', id="a", name="f")],
-        [piece(" 1}", id="a")],
-        [piece('{"y":', id="b", name="g")],
-        [piece(" 2}", id="b")],
-    ],
-    "no index, id in the first piece": [
-        [piece("", id="a", name="f")],
-        [piece('{"x": 1}')],
-        [piece("", id="b", name="g")],
-        [piece('{"y": 2}')],
-    ],
-    "every call under index 0": [
-        [piece('{"x": 1}', index=0, id="a", name="f")],
-        [piece('{"y":', index=0, id="b", name="g")],
-        [piece(" 2}", index=0)],
-    ],
-    "id and name repeated in every piece": [
-        [piece('{"x":', index=0, id="a", name="f")],
-        [piece(" 1}", index=0, id="a", name="f")],
-        [piece('{"y":', index=1, id="b", name="g")],
-        [piece(" 2}", index=1, id="b", name="g")],
-    ],
-    "name repeated in every piece, id in the first": [
-        [piece('{"x":', index=0, id="a", name="f")],
-        [piece(" 1}", index=0, name="f")],
-        [piece('{"y":', index=1, id="b", name="g")],
-        [piece(" 2}", index=1, name="g")],
-    ],
-    "empty id and null arguments in later pieces": [
-        [piece(None, index=0, id="a", name="f")],
-        [piece('{"x": 1}', index=0, id="", name="")],
-        [piece(None, index=1, id="b", name="g")],
-        [piece('{"y": 2}', index=1, id="", name=None)],
-    ],
-    "whole calls in one delta": [
-        [piece('{"x": 1}', index=0, id="a", name="f"), piece('{"y": 2}', index=1, id="b", name="g")]
-    ],
-    "pieces of one call in one delta": [
-        [piece("", id="a", name="f"), piece('{"x":'), piece(" 1}")],
-        [piece("", id="b", name="g"), piece('{"y": 2}')],
-    ],
-    "arguments as an object": [
-        [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}],
-        [{"index": 1, "id": "b", "function": {"name": "g", "arguments": {"y": 2}}}],
-    ],
-}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -217,6 +145,21 @@ def test_calls_of_an_answer_that_was_cut_off_are_invalid(finish: str, cut: int) 
     assert finish in (plain.invalid_tool_calls[0]["error"] or "")
     (invalid,) = whole.invalid_tool_calls
     assert (invalid["args"] or "").startswith(SUM[:cut])
+
+
+@pytest.mark.parametrize("arguments", ["[" * 3000, '{"a": ' * 3000])
+def test_arguments_nested_too_deeply_make_an_invalid_call(arguments: str) -> None:
+    body = completion({"content": None, "tool_calls": [call(arguments)]}, "tool_calls")
+    for message in (invoked(body), merged(in_pieces(body, [500]))):
+        assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
+
+
+def test_long_broken_arguments_are_not_tried_to_be_repaired() -> None:
+    body = completion({"tool_calls": [call('{"a": 1,, "b": "' + "x" * 20_000 + '"}')]}, "tool_calls")
+    started = time.process_time()
+    message = merged(in_pieces(body, [1000]))
+    assert time.process_time() - started < 0.3
+    assert (message.tool_calls, len(message.invalid_tool_calls)) == ([], 1)
 
 
 def test_call_without_a_name_is_invalid() -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from maritaca_async import AsyncMaritaca, Maritaca
@@ -81,6 +82,15 @@ def nothing_closed() -> None:
     for _ in blocking.chat.completions.create(**ASK, stream=True):
         break
     globals()["held_too"] = blocking.chat.completions.create(**ASK, stream=True)
+
+
+def streams_left_open_in_generators() -> None:
+    def pieces() -> Iterator[Any]:
+        with blocking.chat.completions.create(**ASK, stream=True) as stream:
+            yield from stream
+
+    globals()["left"] = pieces()
+    assert next(globals()["left"])
 
 
 def exit_during_a_call() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import pickle
 import time
@@ -22,8 +23,14 @@ from maritaca_async import (
     NotFoundError,
     Stream,
 )
+from maritaca_async._core import pagination
+from maritaca_async._sync import batches as blocking_batches
+from maritaca_async._sync import files as blocking_files
+from maritaca_async._sync import items as blocking_items
 from maritaca_async._sync import resources as blocking
-from maritaca_async.resources import chat, models
+from maritaca_async._sync import responses as blocking_responses
+from maritaca_async._sync import streams as blocking_streams
+from maritaca_async.resources import batch_results, batches, chat, file_content, files, models, responses
 from maritaca_async.sandbox import Sandbox
 
 ASK = {"model": "sabia-4", "messages": [{"role": "user", "content": "Conte uma história curta."}]}
@@ -34,8 +41,17 @@ PAIRS = [
     (models.AsyncModels, blocking.Models),
     (AsyncStream, Stream),
     (AsyncChatCompletionStream, ChatCompletionStream),
+    (chat.AsyncParsedCompletionStream, blocking_streams.ParsedCompletionStream),
+    (responses.AsyncResponses, blocking_responses.Responses),
+    (responses.AsyncResponseStream, blocking_responses.ResponseStream),
+    (responses.AsyncParsedResponseStream, blocking_responses.ParsedResponseStream),
+    (files.AsyncFiles, blocking_files.Files),
+    (file_content.AsyncFileContent, blocking_files.FileContent),
+    (batches.AsyncBatches, blocking_batches.Batches),
+    (batch_results.AsyncBatchResults, blocking_batches.BatchResults),
+    (pagination.AsyncPage, blocking_items.Page),
 ]
-LOOP_SIDE = {"aclose", "close", "take", "fill", "start", "ended", "check_time"}
+LOOP_SIDE = {"aclose", "close", "take", "fill", "start", "ended", "check_time", "occupy"}
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +231,18 @@ def test_stream_closed_early_never_passes_for_a_whole_answer(client: Maritaca) -
         next(stream)
     with pytest.raises(StreamInterruptedError):
         next(stream)
+
+
+def test_failed_call_leaves_no_reference_cycle(client: Maritaca) -> None:
+    def fail() -> None:
+        with pytest.raises(NotFoundError):
+            client.chat.completions.create(**{**ASK, "model": "none"})
+
+    fail()
+    gc.collect()
+    gc.disable()
+    try:
+        fail()
+        assert not [kind for kind in map(type, gc.get_objects()) if kind is NotFoundError]
+    finally:
+        gc.enable()

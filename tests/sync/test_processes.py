@@ -44,6 +44,7 @@ def assert_clean(done: subprocess.CompletedProcess[str], *, said: str = "end") -
         "two_threads_with_loops",
         "blocking_inside_a_running_loop",
         "nothing_closed",
+        "streams_left_open_in_generators",
         "context_variables_travel",
         "call_on_the_loop_thread",
         "gevent_is_refused",

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+import pickle
+from dataclasses import asdict
 
 import pytest
 
-from maritaca_async import AsyncMaritaca, ConfigurationError, Limits, Maritaca, RetryPolicy, Timeouts
+from maritaca_async import (
+    AsyncMaritaca,
+    ConfigurationError,
+    HttpInfo,
+    Limits,
+    Maritaca,
+    RetryPolicy,
+    Timeouts,
+)
 from maritaca_async._core.options import resolve_retries, resolve_timeout
 
 BAD_SECONDS = [0, -1, math.nan, math.inf, True, "3", [1]]
@@ -135,6 +145,26 @@ def test_bad_base_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "requested"),
+    [
+        ("https://chat.maritaca.ai/api", "https://chat.maritaca.ai/api{path}"),
+        ("https://chat.maritaca.ai/api/", "https://chat.maritaca.ai/api{path}"),
+        (" https://chat.maritaca.ai/api// ", "https://chat.maritaca.ai/api{path}"),
+        ("https://chat.maritaca.ai/api/v1", "https://chat.maritaca.ai/api/v1{path}"),
+        ("https://chat.maritaca.ai/api/v1/", "https://chat.maritaca.ai/api/v1{path}"),
+        ("http://gateway:4000/v1", "http://gateway:4000/v1{path}"),
+        ("http://gateway:4000", "http://gateway:4000{path}"),
+        ("http://gateway:4000/v11", "http://gateway:4000/v11{path}"),
+    ],
+)
+def test_base_url_is_taken_with_and_without_trailing_slash_and_version(given: str, requested: str) -> None:
+    client = AsyncMaritaca("k", base_url=given)
+    assert client._engine.url("/chat/completions") == requested.format(path="/chat/completions")
+    once = requested.format(path="/v1/responses").replace("/v1/v1/", "/v1/")
+    assert client._engine.url("/v1/responses") == once
+
+
+@pytest.mark.parametrize(
     "bad", [{"timeout": -1}, {"timeout": "3"}, {"limits": 5}, {"max_retries": -1}, {"max_retries": "2"}]
 )
 def test_client_refuses_bad_options_when_made(bad: dict[str, object]) -> None:
@@ -165,3 +195,46 @@ def test_traceback_with_locals_does_not_show_a_bad_key(kind: type) -> None:
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     frames = "".join(shown.format())
     assert "canary" not in frames.replace('kind("sk canary")', "").replace("sk canary')", "")
+
+
+RATE_LIMITS = [
+    ({}, None),
+    ({"x-request-id": "r"}, None),
+    ({"x-ratelimit-remaining-requests": "7"}, {"remaining_requests": 7}),
+    (
+        {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0"},
+        {"limit_requests": 60, "remaining_requests": 0},
+    ),
+    ({"x-ratelimit-limit": "9", "x-ratelimit-limit-requests": "60"}, {"limit_requests": 60}),
+    (
+        {"x-ratelimit-limit-tokens": "90", "x-ratelimit-remaining-tokens": "8"},
+        {"limit_tokens": 90, "remaining_tokens": 8},
+    ),
+    ({"x-ratelimit-reset-requests": "1.5"}, {"reset_requests": 1.5}),
+    ({"x-ratelimit-reset": "20"}, {"reset_requests": 20.0}),
+    ({"x-ratelimit-reset-tokens": "1h2m3.5s"}, {"reset_tokens": 3723.5}),
+    ({"x-ratelimit-reset-tokens": "17ms"}, {"reset_tokens": 0.017}),
+    ({"x-ratelimit-reset": "1784310000"}, None),
+    ({"x-ratelimit-reset": "2026-07-17T16:23:00Z"}, None),
+    ({"x-ratelimit-remaining": "-1", "x-ratelimit-limit": "many", "x-ratelimit-reset": "1e309"}, None),
+    ({"x-ratelimit-remaining": "٣", "x-ratelimit-limit": "9" * 5000, "x-ratelimit-reset": "1s" * 5000}, None),
+]
+
+
+@pytest.mark.parametrize(("headers", "expected"), RATE_LIMITS)
+def test_rate_limit_headers_are_read_where_they_can_be(
+    headers: dict[str, str], expected: dict[str, float] | None
+) -> None:
+    raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    found = HttpInfo(200, raw, 1, 0.1).rate_limit
+    if expected is None:
+        assert found is None
+    else:
+        assert {name: value for name, value in asdict(found).items() if value is not None} == expected
+
+
+def test_result_pickled_with_its_rate_limit_still_tells_it() -> None:
+    info = HttpInfo(200, ((b"x-ratelimit-remaining", b"5"),), 1, 0.1)
+    restored = pickle.loads(pickle.dumps(info))
+    assert restored.rate_limit == info.rate_limit
+    assert restored.rate_limit.remaining_requests == 5

@@ -215,7 +215,21 @@ def test_tool_arguments_are_read_as_text_object_or_nothing(raw: object, parsed: 
     assert Function.model_validate({"name": "f", "arguments": raw}).parsed_arguments() == parsed
 
 
-@pytest.mark.parametrize("raw", ["{", "[]", "1", "null"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{",
+        "[]",
+        "1",
+        "null",
+        '{"a":NaN}',
+        '{"a":-Infinity}',
+        '{"a":1e999}',
+        '{"a":1,"a":2}',
+        '{"a":1,}',
+        "{'a':1}",
+    ],
+)
 def test_tool_arguments_that_are_no_object_are_refused(raw: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Function(name="f", arguments=raw).parsed_arguments()

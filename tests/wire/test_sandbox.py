@@ -205,7 +205,7 @@ async def test_every_prefix_leads_to_the_same_routes(prefix: str) -> None:
 
 async def test_unknown_route_and_wrong_method_are_refused_in_json() -> None:
     async with Sandbox() as sandbox, aiohttp.ClientSession(headers=KEY) as session:
-        async with session.post(f"{sandbox.base_url}/responses", json={}) as reply:
+        async with session.post(f"{sandbox.base_url}/embeddings", json={}) as reply:
             assert (reply.status, await reply.json()) == (404, {"detail": "Not Found"})
         async with session.get(f"{sandbox.base_url}/chat/completions") as reply:
             assert (reply.status, await reply.json()) == (405, {"detail": "Method Not Allowed"})

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import re
+import struct
+import zlib
 from typing import Any
 
 import aiohttp
@@ -197,15 +199,11 @@ async def test_limit_smaller_than_the_reasoning_leaves_no_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "searches", "gigabytes", "minutes", "files"),
-    [
-        ("web_search", 1, 0, 0, False),
-        ("code_execution", 0, 0, 1, True),
-        ("data_ocean", 1, 0.000161, 1, True),
-    ],
+    ("flag", "searches", "gigabytes", "minutes"),
+    [("web_search", 1, 0, 0), ("code_execution", 0, 0, 1), ("data_ocean", 1, 0.000161, 1)],
 )
 async def test_built_in_tool_reports_what_it_did(
-    flag: str, searches: int, gigabytes: float, minutes: int, files: bool
+    flag: str, searches: int, gigabytes: float, minutes: int
 ) -> None:
     reply = await answer("Quanto choveu?", **{flag: True})
     assert reply["usage"]["tool_execution_details"] == {
@@ -214,9 +212,45 @@ async def test_built_in_tool_reports_what_it_did(
         "data_ocean_gb_processed": gigabytes,
         "code_execution_minutes": minutes,
     }
-    assert ("generated_files" in reply) == files
-    for file in reply.get("generated_files", []):
-        assert len(base64.b64decode(file["content_base64"])) == file["size_bytes"]
+    assert "generated_files" not in reply
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("Faça uma planilha das vendas.", ["resultado.csv"]),
+        ("Salve em um arquivo.", ["resultado.csv"]),
+        ("Desenhe um gráfico de barras.", ["grafico.png"]),
+        ("Plot a chart and save the table", ["grafico.png", "resultado.csv"]),
+    ],
+)
+@pytest.mark.parametrize("flag", ["code_execution", "data_ocean"])
+async def test_code_execution_makes_the_files_that_the_prompt_asks_for(
+    prompt: str, names: list[str], flag: str
+) -> None:
+    reply = await answer(prompt, **{flag: True})
+    files = reply["generated_files"]
+    assert [file["filename"] for file in files] == names
+    assert all(name in text_of(reply) for name in names)
+    for file in files:
+        content = base64.b64decode(file["content_base64"])
+        assert len(content) == file["size_bytes"]
+        assert content.startswith(
+            {"image/png": b"\x89PNG\r\n", "text/csv": b"mes,total\n"}[file["mime_type"]]
+        )
+    assert "generated_files" not in await answer(prompt, web_search=True)
+
+
+async def test_chart_is_a_png_that_the_service_itself_takes() -> None:
+    (file,) = (await answer("Desenhe um gráfico.", code_execution=True))["generated_files"]
+    uri = f"data:image/png;base64,{file['content_base64']}"
+    content = base64.b64decode(file["content_base64"])
+    width, height = struct.unpack(">II", content[16:24])
+    start = content.index(b"IDAT") + 4
+    (length,) = struct.unpack(">I", content[start - 8 : start - 4])
+    assert len(zlib.decompress(content[start : start + length])) == height * (1 + 3 * width)
+    reply = await answer([user([{"type": "image_url", "image_url": {"url": uri}}])])
+    assert len(reply["extracted_files"]) == 1
 
 
 def file_part(name: str, media_type: str, data: bytes) -> dict[str, Any]:

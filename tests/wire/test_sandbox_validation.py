@@ -90,6 +90,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a file with a charset": file("data:text/plain;charset=utf-8;base64,YQ==", "a.txt"),
     "plain text as the format": {"response_format": {"type": "text"}},
     "a schema five levels deep": schema(nested(5)),
+    "a long enum with short values": schema({"enum": ["a" * 29] * 251}),
+    "a schema that refers to itself": schema(
+        {
+            "type": "object",
+            "properties": {"filhos": {"type": "array", "items": {"$ref": "#/$defs/No"}}},
+            "$defs": {"No": {"type": "object", "properties": {"filhos": {"items": {"$ref": "#/$defs/No"}}}}},
+        }
+    ),
     "a property that is called format": schema(
         {"type": "object", "properties": {"format": {"type": "string"}, "pattern": {"type": "string"}}}
     ),
@@ -135,6 +143,9 @@ REFUSED_400: dict[str, tuple[dict[str, Any], str]] = {
     "a file that is not base64": (file("data:application/pdf;base64,@@@"), "not valid base64"),
     "an empty file": (file("data:application/pdf;base64,"), "is empty"),
     "an image that is a document": (image("data:application/pdf;base64,AAAA"), "'application/pdf'"),
+    "an image that is no image": (image("data:image/jpeg;base64,AAAA"), "not the image/jpeg it claims"),
+    "an image of another type": (image(PNG.replace("png", "jpeg")), "not the image/jpeg it claims"),
+    "a long enum with long values": (schema({"enum": ["a" * 30] * 251}), "enum of more than 250 strings"),
     "a local image": (image("file:///etc/hosts"), "data URI"),
     "an endless prompt": ({"messages": [{"role": "user", "content": "a " * 128_001}]}, "128000"),
     "too many enum values": (schema({"enum": [str(n) for n in range(501)]}), "enum values"),

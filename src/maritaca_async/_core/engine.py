@@ -9,12 +9,22 @@ import platform
 import random
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from .._version import __version__
-from ..errors import APIConnectionError, APIError, APIResponseError, APITimeoutError, RequestInfo
+from ..errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APITimeoutError,
+    RateLimitError,
+    RequestInfo,
+)
+from .download import Download
+from .hooks import Hooks, RequestEvent
 from .http_info import HttpInfo
-from .log import logger
+from .log import logger, summary
 from .request import BODY_LIMIT, Attempt, Secret, first_line, merge_headers, snippet, status_error
 from .retry import RetryBudget, retry_cost, retry_delay
 from .stream import AsyncStream
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ..errors import APIStatusError
+    from .ratelimit import Limiter
     from .reply import Reply
     from .request import Request
     from .stream import Decoder
@@ -34,26 +45,50 @@ _USER_AGENT = f"maritaca-async/{__version__} python/{platform.python_version()}"
 
 
 class Engine:
-    """Makes calls for one key and base URL. Shared by the resources of a client."""
+    """Makes calls for one key and base URL. Shared by the resources of a client.
 
-    def __init__(self, *, base_url: str, api_key: Secret, transport: Transport) -> None:
+    Engines of clients that `with_options` made share the transport and the budget of retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: Secret,
+        transport: Transport,
+        budget: RetryBudget | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        hooks: Hooks | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
         self.base_url: str = base_url
         self.transport: Transport = transport
-        self.budget: RetryBudget = RetryBudget()
+        self.budget: RetryBudget = budget or RetryBudget()
+        self.query: Mapping[str, str] = query or {}
+        self.hooks: Hooks | None = hooks
+        self.limiter: Limiter | None = limiter
         self._api_key = api_key
+        extra = headers or {}
         common = {"Authorization": Secret(f"Bearer {api_key}"), "User-Agent": _USER_AGENT}
-        self._plain_headers = {
+        plain = {
             **common,
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "Content-Type": "application/json",
         }
+        self._plain_headers = merge_headers(plain, extra)
         # A compressed stream would be held back by proxies until a block is full.
-        self._stream_headers = {
-            **self._plain_headers,
-            "Accept": "text/event-stream",
-            "Accept-Encoding": "identity",
-        }
+        self._stream_headers = merge_headers(
+            {**plain, "Accept": "text/event-stream", "Accept-Encoding": "identity"}, extra
+        )
+        # Decompressed, a small piece of a body could be as large as memory.
+        self._download_headers = merge_headers(self._stream_headers, {"Accept": "*/*"})
+
+    def url(self, path: str) -> str:
+        """The URL of a path, whether or not a `/v1` ends the base URL and begins the path."""
+        base = self.base_url
+        return (base.removesuffix("/v1") if path.startswith("/v1/") else base) + path
 
     def redact(self, body: bytes) -> bytes:
         """A body without the key, should the server have echoed it."""
@@ -110,8 +145,35 @@ class Engine:
             await stream.start()
             return stream
 
-        clocks = [seconds for seconds in (request.timeouts.first_event, request.timeouts.deadline) if seconds]
-        return await call.run(attempt, min(clocks, default=None))
+        return await call.run(attempt, _opening_limit(request))
+
+    async def download(self, request: Request) -> Download:
+        """Open an answer that is read as it arrives: until it begins, failures are retried.
+
+        Raises:
+            APIError: whatever went wrong, after the retries that the policy allows.
+        """
+        call = _Call(self, request)
+
+        async def attempt() -> Download:
+            reply = await call.send(self._download_headers)
+            if not 200 <= reply.status < 300:
+                raise await call.status_error(reply)
+            return Download(
+                reply,
+                timeouts=request.timeouts,
+                started=call.started,
+                request=call.request_info(),
+                http=call.http_info(reply),
+            )
+
+        return await call.run(attempt, _opening_limit(request))
+
+
+def _opening_limit(request: Request) -> float | None:
+    """Seconds until an answer that is read as it arrives must have begun."""
+    clocks = [seconds for seconds in (request.timeouts.first_event, request.timeouts.deadline) if seconds]
+    return min(clocks, default=None)
 
 
 class _Call:
@@ -120,7 +182,12 @@ class _Call:
     def __init__(self, engine: Engine, request: Request) -> None:
         self._engine = engine
         self._request = request
-        self._attempt = Attempt(engine.base_url + request.path)
+        self._attempt = Attempt(engine.url(request.path))
+        self._told: RequestEvent | None = None  # what hooks know of the last attempt
+        self._http: HttpInfo | None = None  # of the last answer
+        self._flex_attempts = 0  # attempts before the call left the flex tier
+        if engine.query:
+            request.query = {**engine.query, **(request.query or {})}
         self.started = asyncio.get_running_loop().time()
 
     async def run(self, attempt: Callable[[], Awaitable[T]], limit: float | None) -> T:
@@ -132,10 +199,14 @@ class _Call:
         except TimeoutError:
             if not clock.expired():
                 raise
-            raise self._timeout_error(limit) from None
+            error = self._timeout_error(limit)
+            self._log_failure(error)
+            raise error from None
 
     async def _attempts(self, attempt: Callable[[], Awaitable[T]], limit: float | None) -> T:
-        budget, policy = self._engine.budget, self._request.policy
+        budget = self._engine.budget
+        if self._engine.limiter is not None:
+            attempt = partial(self._in_turn, self._engine.limiter, attempt, limit)
         paid = 0
         while True:
             self._attempt.number += 1
@@ -144,38 +215,72 @@ class _Call:
             except APIError as error:
                 if error.request is None:
                     error.request = self.request_info()
-                remaining = math.inf if limit is None else limit - self._elapsed()
-                wait = retry_delay(policy, error, self._attempt.number - 1, remaining, random.random())  # noqa: S311 - jitter
+                wait = self._wait_after(error, limit)
                 cost = retry_cost(error)
                 if wait is None or not budget.take(cost):
+                    self._log_failure(error)
                     raise
                 paid += cost
-                logger.info(
-                    "%r: attempt %d failed (%s), next in %.2f s",
-                    self._request,
-                    self._attempt.number,
-                    error,
-                    wait,
-                )
+                self._tell_retry(error, wait)
             else:
                 budget.put_back(paid)
-                if logger.isEnabledFor(logging.DEBUG):
-                    logger.debug(
-                        "%r: attempt %d, %.3f s", self._request, self._attempt.number, self._elapsed()
-                    )
+                if logger.isEnabledFor(logging.INFO):
+                    self._log_answer()
                 return result
             await self._engine.transport.pause(wait)
 
+    def _wait_after(self, error: APIError, limit: float | None) -> float | None:
+        """Seconds until the next attempt, None to give up; where flex gives up, the standard tier may begin."""
+        request, retries = self._request, self._attempt.number - 1 - self._flex_attempts
+        remaining, chance = self._remaining(limit), random.random()  # noqa: S311 - jitter
+        wait = retry_delay(request.policy, error, retries, remaining, chance, flex=request.flex)
+        refused = isinstance(error, RateLimitError) and error.retryable
+        if wait is None and refused and request.leave_flex():
+            self._flex_attempts = self._attempt.number
+            return 0.0
+        return wait
+
+    async def _in_turn(self, limiter: Limiter, attempt: Callable[[], Awaitable[T]], limit: float | None) -> T:
+        """Attempt when the client's rate limits allow it, and tell them what it used."""
+        if self._request.demand is None:
+            return await attempt()
+        self._attempt.phase = "queue"
+        place = await limiter.enter(self._request.demand, self._remaining(limit))
+        try:
+            result = await attempt()
+        except BaseException as error:
+            place.fail(error, self._request.policy.max_retry_after)
+            raise
+        if isinstance(result, AsyncStream):
+            result.occupy(place)
+        else:
+            place.leave(result[0] if isinstance(result, tuple) else result)
+        return result
+
     async def send(self, headers: Mapping[str, str]) -> Reply:
         extra = self._request.headers
-        return await self._engine.transport.send(
-            self._request, self._attempt, merge_headers(headers, extra) if extra else headers
-        )
+        if extra:
+            headers = merge_headers(headers, extra)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%r: attempt %d begins", self._request, self._attempt.number)
+        hooks = self._engine.hooks
+        if hooks is None:
+            return await self._engine.transport.send(self._request, self._attempt, headers)
+        self._told = told = self._request_event(headers)
+        hooks.tell_request(told)
+        reply = await self._engine.transport.send(self._request, self._attempt, headers)
+        try:
+            hooks.tell_response(told, self.http_info(reply))
+        except BaseException:
+            reply.close()
+            raise
+        return reply
 
     def http_info(self, reply: Reply) -> HttpInfo:
-        return HttpInfo(
+        self._http = HttpInfo(
             reply.status, reply.raw_headers, self._attempt.number + self._attempt.resent, self._elapsed()
         )
+        return self._http
 
     def request_info(self) -> RequestInfo:
         return RequestInfo(self._request.method, self._attempt.url, self._attempt.number)
@@ -190,6 +295,50 @@ class _Call:
         return status_error(
             reply.status, reply.reason, body, self.http_info(reply), self.request_info(), time.time()
         )
+
+    def _request_event(self, headers: Mapping[str, str]) -> RequestEvent:
+        request, attempt = self._request, self._attempt
+        shown = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        body = request.body if isinstance(request.body, bytes) else None
+        return RequestEvent(
+            request.method, attempt.url, dict(request.query or {}), shown, body, attempt.number
+        )
+
+    def _tell_retry(self, error: APIError, wait: float) -> None:
+        logger.info(
+            "%r: attempt %d failed (%s), next in %.2f s",
+            self._request,
+            self._attempt.number,
+            summary(error),
+            wait,
+        )
+        if self._engine.hooks is not None and self._told is not None:
+            self._engine.hooks.tell_retry(self._told, error, wait)
+
+    def _log_answer(self) -> None:
+        http = self._http
+        if http is not None:
+            known = "" if http.request_id is None else f", request id {http.request_id}"
+            logger.info(
+                "%r: %d on attempt %d after %.3f s%s",
+                self._request,
+                http.status,
+                http.attempts,
+                self._elapsed(),
+                known,
+            )
+
+    def _log_failure(self, error: APIError) -> None:
+        logger.info(
+            "%r: failed on attempt %d after %.3f s (%s)",
+            self._request,
+            self._attempt.number,
+            self._elapsed(),
+            summary(error),
+        )
+
+    def _remaining(self, limit: float | None) -> float:
+        return math.inf if limit is None else limit - self._elapsed()
 
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self.started
@@ -206,7 +355,7 @@ class _Call:
 
 
 _WAITING = {
-    "queue": "still waiting for one of Limits(max_connections)",
+    "queue": "still waiting for its turn under Limits(max_connections) or rate_limits",
     "first_event": "waiting for the first event of the stream",
     "deadline": "waiting for the answer",
 }

@@ -1,9 +1,15 @@
-"""The library's logger: silent unless the application, or MARITACA_LOG, asks for it."""
+"""The library's logger: silent unless the application, or MARITACA_LOG, asks for it.
+
+No line holds a header, a query, or any text of a request or an answer: of an error only its class, its
+status and its code are told, because servers quote prompts in their messages.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+
+from ..errors import APIError, APIStatusError, APITimeoutError
 
 logger = logging.getLogger("maritaca_async")
 logger.addHandler(logging.NullHandler())
@@ -20,3 +26,19 @@ def apply_environment() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(level)
+
+
+def summary(error: APIError) -> str:
+    """An error in a few words, none of which come from a text that people wrote."""
+    words = [type(error).__name__]
+    if isinstance(error, APIStatusError):
+        words.append(str(error.status_code))
+        if error.code is not None:
+            words.append(f"code {error.code!r}")
+    elif isinstance(error, APITimeoutError):
+        words.append(error.phase)
+    elif error.__cause__ is not None:
+        words.append(f"caused by {type(error.__cause__).__name__}")
+    if error.request_id is not None:
+        words.append(f"request id {error.request_id}")
+    return ", ".join(words)

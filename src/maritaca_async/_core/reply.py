@@ -10,7 +10,7 @@ from ..errors import APIConnectionError, APIResponseError
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-    from .transport import LoopSession
+    from .sessions import LoopSession
 
 _LINGER: Final = 1.0
 

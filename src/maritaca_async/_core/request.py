@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,12 +13,17 @@ from pydantic_core import PydanticSerializationError, ValidationError, to_json, 
 
 from .. import errors
 from ..errors import APIStatusError, ConfigurationError
+from .inline import MARK, InlinedBody, InlineFile
 from .retry import parse_retry_after
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..errors import TimeoutPhase
     from .http_info import HttpInfo
     from .options import RetryPolicy, Timeouts
+    from .pace import Demand
+    from .upload import Upload
 
 T = TypeVar("T")
 BODY_LIMIT = 64 * 1024
@@ -45,9 +51,22 @@ class Secret(str):
 
 
 class Request:
-    """One call, ready to send as often as need be: its bytes are fixed before the first attempt."""
+    """One call, ready to send as often as need be: its body is fixed before the first attempt."""
 
-    __slots__ = ("body", "headers", "method", "path", "policy", "query", "stream", "timeouts")
+    __slots__ = (
+        "body",
+        "demand",
+        "flex",
+        "headers",
+        "method",
+        "once",
+        "path",
+        "policy",
+        "query",
+        "standard",
+        "stream",
+        "timeouts",
+    )
 
     def __init__(
         self,
@@ -63,12 +82,24 @@ class Request:
         self.timeouts: Timeouts = timeouts
         self.policy: RetryPolicy = policy
         self.stream: bool = stream
-        self.body: bytes | None = None
+        self.once: bool = False  # whether the body can be sent a single time only
+        self.body: bytes | InlinedBody | Upload | None = None
+        self.demand: Demand | None = None  # what the client's rate limits count
         self.headers: Mapping[str, str] | None = None
         self.query: Mapping[str, str] | None = None
+        self.flex: bool = False  # whether it is of the flex tier
+        self.standard: Request | None = None  # the same at the standard tier, if flex may end there
+
+    def leave_flex(self) -> bool:
+        """Become the request of the standard tier; False when there is none."""
+        if self.standard is None:
+            return False
+        for name in ("body", "headers", "demand", "flex", "standard"):
+            setattr(self, name, getattr(self.standard, name))
+        return True
 
     def __repr__(self) -> str:
-        size = f", {len(self.body)} bytes" if self.body is not None else ""
+        size = f", {len(self.body)} bytes" if isinstance(self.body, bytes) else ""
         return f"<Request {self.method} {self.path}{size}>"
 
 
@@ -145,14 +176,30 @@ def _split(url: str) -> SplitResult | None:
     return parts if usable and readable and named else None
 
 
-def encode_body(body: Mapping[str, Any]) -> bytes:
+def sendable_body(body: Mapping[str, Any]) -> bytes | InlinedBody:
+    """The JSON of a request body; with files in it, one that is written while it is sent.
+
+    Raises:
+        ConfigurationError: see `encode_body`.
+    """
+    files: list[InlineFile] = []
+    encoded = encode_body(body, files)
+    return InlinedBody(encoded.split(f'"{MARK}"'.encode()), files) if files else encoded
+
+
+def encode_body(body: Mapping[str, Any], files: list[InlineFile] | None = None) -> bytes:
     """The JSON bytes of a request body.
+
+    Args:
+        body: What to write.
+        files: Takes the files in it, and the JSON has `MARK` for each. None: they are read and written whole.
 
     Raises:
         ConfigurationError: a value that JSON cannot hold: NaN, infinity, or an unknown type.
     """
+    fallback = partial(_plain, files)
     try:
-        encoded = to_json(body, inf_nan_mode="constants", fallback=_plain_mapping)
+        encoded = to_json(body, inf_nan_mode="constants", fallback=fallback)
         if b"NaN" in encoded or b"Infinity" in encoded:
             # Numbers that JSON lacks, or harmless text that reads like them: reading it back tells.
             json.loads(encoded, parse_constant=_refuse_constant)
@@ -160,18 +207,25 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         # Lone surrogates can only be carried by the escaped form.
         if "surrogates" not in str(error):
             raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
-        return _encode_escaped(body)
+        if files:
+            files.clear()
+        return _encode_escaped(body, partial(to_jsonable_python, fallback=fallback))
     return encoded
 
 
-def _encode_escaped(body: Mapping[str, Any]) -> bytes:
+def _encode_escaped(body: Mapping[str, Any], default: Callable[[Any], Any]) -> bytes:
     try:
-        return json.dumps(body, allow_nan=False, default=to_jsonable_python).encode("ascii")
+        return json.dumps(body, allow_nan=False, default=default).encode("ascii")
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
 
 
-def _plain_mapping(value: Any) -> Any:
+def _plain(files: list[InlineFile] | None, value: Any) -> Any:
+    if isinstance(value, InlineFile):
+        if files is None:
+            return value.data_uri()
+        files.append(value)
+        return MARK
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

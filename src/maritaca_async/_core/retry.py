@@ -50,7 +50,13 @@ def retry_cost(error: APIError) -> int:
 
 
 def retry_delay(
-    policy: RetryPolicy, error: APIError, retries: int, remaining: float, chance: float
+    policy: RetryPolicy,
+    error: APIError,
+    retries: int,
+    remaining: float,
+    chance: float,
+    *,
+    flex: bool = False,
 ) -> float | None:
     """Seconds to wait before the next attempt, or None to give up and raise.
 
@@ -60,6 +66,7 @@ def retry_delay(
         retries: Retries made so far.
         remaining: Seconds left until the deadline; infinite without one.
         chance: A random number from 0 to 1, for the jitter.
+        flex: Whether the call is of the flex tier, where 429 means no capacity.
     """
     limited = isinstance(error, RateLimitError)
     if not error.retryable or retries >= policy.max_retries or (limited and not policy.retry_rate_limited):
@@ -70,11 +77,11 @@ def retry_delay(
         if wait > policy.max_retry_after:
             return None
     else:
-        first, most = (
-            (policy.rate_limit_delay, policy.rate_limit_max_delay)
-            if limited
-            else (policy.delay, policy.max_delay)
-        )
+        first, most = policy.delay, policy.max_delay
+        if limited and flex:
+            first, most = policy.flex_delay, policy.flex_max_delay
+        elif limited:
+            first, most = policy.rate_limit_delay, policy.rate_limit_max_delay
         # The exponent is capped because a float overflows long after the wait has reached its maximum.
         wait = chance * min(most, first * policy.multiplier ** min(retries, 64))
     return wait if wait < remaining else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import weakref
 from collections import deque
@@ -21,6 +22,7 @@ from ..errors import (
     StreamInterruptedError,
     TimeoutPhase,
 )
+from .log import logger, summary
 from .request import parse_error, snippet
 from .sse import ServerSentEvent, SSEDecoder
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from .http_info import HttpInfo
     from .options import Limits, Timeouts
+    from .ratelimit import Place
     from .reply import Reply
 
 T = TypeVar("T")
@@ -95,6 +98,7 @@ class AsyncStream(Generic[T]):
         self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expired: TimeoutPhase | None = None
+        self._place: Place | None = None  # under the client's rate limits
 
     def __aiter__(self) -> Self:
         return self
@@ -123,6 +127,8 @@ class AsyncStream(Generic[T]):
     def __del__(self) -> None:
         if not self._ended:
             self._reply.abandon()
+            if self._place is not None:
+                self._place.abandon()
 
     @property
     def http(self) -> HttpInfo:
@@ -205,6 +211,12 @@ class AsyncStream(Generic[T]):
             if self._body_ended or self._ended:
                 self._disarm()
 
+    def occupy(self, place: Place) -> None:
+        """Hold a place under the rate limits of the client until the stream ends."""
+        self._place = place
+        if self._ended:
+            place.leave(self._decoder.received())
+
     async def start(self) -> None:
         """Wait for the first item, with errors that can still be retried.
 
@@ -274,13 +286,18 @@ class AsyncStream(Generic[T]):
         limit = "deadline" if self._expired == "deadline" else "idle limit"
         return APITimeoutError(f"the stream reached its {limit}: see timeout=...", phase=self._expired)
 
-    def _finish(self) -> None:
+    def _finish(self, shortfall: APIError | None = None) -> None:
         self._ended = True
         self._events.clear()
+        if logger.isEnabledFor(logging.INFO):
+            end = "complete" if shortfall is None else f"broken off ({summary(shortfall)})"
+            logger.info("%s %s: stream %s", self._request.method, self._request.url, end)
+        if self._place is not None:
+            self._place.leave(self._decoder.received())
 
     def _fail(self, shortfall: APIError) -> APIError:
         """End before the answer is complete; the error is raised now and whenever more is asked for."""
-        self._finish()
+        self._finish(shortfall)
         self._reply.abandon()
         shortfall.request = shortfall.request or self._request
         shortfall.http = self._http

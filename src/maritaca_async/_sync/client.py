@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from .._core.options import DEFAULT_TIMEOUT
 from .._core.request import hidden
 from ..client import AsyncMaritaca
+from ..errors import ConfigurationError
+from .batches import Batches
+from .closing import Closing
+from .files import Files
 from .portal import run
 from .resources import Chat, Models
+from .responses import Responses
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterable, Mapping
 
-    from .._core.options import Limits, RetryPolicy, Timeouts
+    from .._core.options import CallDefaults, ClientOptions
+    from ..types.json_object import JsonObject
+    from ..types.shared import RequestOptions
 
 
-class Maritaca:
+class Maritaca(Closing):
     """The blocking client: `AsyncMaritaca` with an event loop of its own in another thread.
 
     Works in scripts, threads, forked workers, and where a loop is already running, as in notebooks.
@@ -24,52 +30,82 @@ class Maritaca:
 
     Args:
         api_key: Key from plataforma.maritaca.ai. Default: the environment variable `MARITACA_API_KEY`.
-        base_url: Root of the API. Default: `MARITACA_API_BASE`, else `https://chat.maritaca.ai/api`.
-        timeout: Seconds as a number, `Timeouts` for each clock, or None for no limit. Default: 600.
-        limits: Sizes of what may be held at once.
-        max_retries: Further attempts after the first, or a whole `RetryPolicy`. Default: 2.
+        **options: See `ClientOptions`; all but `session`.
 
     Raises:
         ConfigurationError: no key, or an option that cannot work.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str | None = None,
-        timeout: float | Timeouts | None = DEFAULT_TIMEOUT,
-        limits: Limits | None = None,
-        max_retries: int | RetryPolicy = 2,
-    ) -> None:
+    def __init__(self, api_key: str | None = None, **options: Unpack[ClientOptions]) -> None:
         api_key = hidden(api_key)
-        self._bind(
-            AsyncMaritaca(api_key, base_url=base_url, timeout=timeout, limits=limits, max_retries=max_retries)
-        )
+        options["proxy"] = hidden(options.get("proxy"))
+        if options.get("session") is not None:
+            raise ConfigurationError(
+                "session=... serves one event loop, and the blocking client has a loop of its own: use proxy, "
+                "ssl_context or resolver, or AsyncMaritaca"
+            )
+        self._bind(AsyncMaritaca(api_key, **options))
 
     def _bind(self, twin: AsyncMaritaca) -> None:
         self._twin = twin
         self.chat: Chat = Chat(twin.chat)
         """Chat completions."""
+        self.responses: Responses = Responses(twin.responses)
+        """The Responses API."""
         self.models: Models = Models(twin.models)
         """The list of models."""
+        self.files: Files = Files(twin.files)
+        """Uploaded files."""
+        self.batches: Batches = Batches(twin.batches)
+        """Batches of chat completions."""
 
     @property
     def base_url(self) -> str:
         """Root of the API, without a trailing slash."""
         return self._twin.base_url
 
+    def with_options(self, *, api_key: str | None = None, **options: Unpack[CallDefaults]) -> Self:
+        """A client with other defaults on the same connections; see `AsyncMaritaca.with_options`.
+
+        Raises:
+            ConfigurationError: an option that cannot work, or one that both clients share.
+        """
+        api_key = hidden(api_key)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        made._bind(self._twin.with_options(api_key=api_key, **options))
+        return made
+
+    def post(self, path: str, *, body: Mapping[str, Any], **options: Unpack[RequestOptions]) -> JsonObject:
+        """Send JSON to a route that has no method here; see `AsyncMaritaca.post`.
+
+        Raises:
+            ConfigurationError: a path that could leave `base_url`, a bad body or option; before any I/O.
+            APIError: the call failed.
+        """
+        raw = self._twin._raw  # noqa: SLF001 - prepared in the caller's thread, like every request
+        return run(raw.send, raw.prepare(path, body, options))
+
+    def post_many(
+        self,
+        path: str,
+        *,
+        bodies: Iterable[Mapping[str, Any]],
+        max_concurrency: int = 8,
+        **options: Unpack[RequestOptions],
+    ) -> list[JsonObject]:
+        """Like `post` for several bodies at once; see `AsyncMaritaca.post_many`.
+
+        Raises:
+            ConfigurationError: as for `post`; before any I/O.
+            APIError: the first call that failed; the others are cancelled.
+        """
+        raw = self._twin._raw  # noqa: SLF001 - prepared in the caller's thread, like every request
+        return run(raw.send_many, raw.prepare_many(path, bodies, options), max_concurrency)
+
     def close(self) -> None:
         """Close all connections; calls under way fail, and later ones raise `ConfigurationError`."""
         run(self._twin.aclose)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={getattr(self, 'base_url', '')!r})"

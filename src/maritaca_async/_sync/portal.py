@@ -6,13 +6,14 @@ its own. At exit it is stopped within bounds, so that a process never hangs on i
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import sys
 import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -20,7 +21,7 @@ from anyio.from_thread import BlockingPortal
 from ..errors import ConfigurationError, MaritacaError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 T = TypeVar("T")
 
@@ -132,23 +133,67 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
         )
     finished = threading.Event()
     try:
-        future: Future[T] = home.portal.start_task_soon(_signal_end, finished, function, args)
+        future: Future[_Outcome[T]] = home.portal.start_task_soon(_outcome, finished, function, args)
     except RuntimeError:
         raise _home.stopped() from None
     try:
-        return _result(future, home)
+        outcome = _result(future, home)
     except BaseException:
         if not future.done():
             future.cancel()
             finished.wait(_GOODBYE)
         raise
+    return outcome.value()
 
 
-async def _signal_end(
-    finished: threading.Event, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]
-) -> T:
+def run_close(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Close something on the loop thread; at the process's exit the loop has closed it already.
+
+    On the loop thread itself, where the garbage collector may close what was forgotten, nothing waits.
+
+    Raises:
+        MaritacaError: the loop thread died before that.
+    """
+    current = _home.current
+    if current is not None and threading.current_thread() is current.thread:
+        asyncio.run_coroutine_threadsafe(function(), asyncio.get_running_loop())
+        return
     try:
-        return await function(*args)
+        run(function)
+    except MaritacaError:
+        if not _home.exiting:
+            raise
+
+
+class _Outcome(Generic[T]):
+    """What a coroutine returned or raised.
+
+    Raised through the portal, an error would end in a reference cycle with the frames there.
+    """
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, value: T | None = None, error: Exception | None = None) -> None:
+        self._value = value
+        self._error = error
+
+    def value(self) -> T:
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
+        return cast("T", self._value)
+
+
+async def _outcome(
+    finished: threading.Event, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]
+) -> _Outcome[T]:
+    try:
+        return _Outcome(await function(*args))
+    except Exception as error:  # noqa: BLE001 - raised by the caller
+        return _Outcome(error=error)
     finally:
         finished.set()
 
@@ -160,10 +205,10 @@ def _result(future: Future[T], home: _LoopThread) -> T:
         except TimeoutError:
             if future.done():
                 return future.result()
-            if not home.thread.is_alive():
-                raise _home.stopped() from None
         except CancelledError:
             raise _home.stopped() from None
+        if not home.thread.is_alive():
+            raise _home.stopped()
 
 
 def _refuse_gevent() -> None:

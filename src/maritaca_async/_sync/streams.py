@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from .portal import run
+from ..types.chat_events import ChatStreamEvent
+from .closing import Closing
+from .portal import run, run_close
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from .._core.http_info import HttpInfo
     from .._core.stream import AsyncStream
-    from ..resources.chat import AsyncChatCompletionStream
+    from ..resources.chat import AsyncChatCompletionStream, AsyncParsedCompletionStream
     from ..types.chat import ChatCompletion
-    from ..types.chat_events import ChatStreamEvent
+    from ..types.parsed import ParsedCompletion
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Stream(Generic[T]):
-    """A stream of events; the blocking twin of `AsyncStream`."""
+class Arriving(Protocol[T_co]):
+    """What blocking streams need of their twins; see `AsyncStream`."""
 
-    def __init__(self, stream: AsyncStream[T]) -> None:
-        self._stream = stream
+    def take(self) -> T_co | None: ...
+    async def fill(self) -> None: ...
+    async def aclose(self) -> None: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def http(self) -> HttpInfo: ...
+
+
+class BlockingStream(Closing, Generic[T]):
+    """What all blocking streams have in common."""
+
+    def __init__(self, stream: Arriving[T]) -> None:
+        self._arriving = stream
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
-        item = self._stream.take()
+        item = self._arriving.take()
         while item is None:
-            if self._stream.ended:
+            if self._arriving.ended:
                 raise StopIteration
-            run(self._stream.fill)
-            item = self._stream.take()
+            run(self._arriving.fill)
+            item = self._arriving.take()
         return item
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop reading and drop the connection; as often as one likes."""
-        run(self._stream.aclose)
 
     @property
     def http(self) -> HttpInfo:
         """Status, headers, request id, attempts, and seconds until the answer began."""
-        return self._stream.http
+        return self._arriving.http
+
+    def close(self) -> None:
+        """Stop reading and drop the connection; as often as one likes."""
+        run_close(self._arriving.aclose)
+
+
+class Stream(BlockingStream[T]):
+    """A stream of events; the blocking twin of `AsyncStream`."""
+
+    def __init__(self, stream: AsyncStream[T]) -> None:
+        super().__init__(stream)
+        self._stream = stream
 
     @property
     def received(self) -> Any:
@@ -60,32 +74,16 @@ class Stream(Generic[T]):
         return self._stream.received
 
 
-class ChatCompletionStream:
+class ChatCompletionStream(BlockingStream[ChatStreamEvent]):
     """A chat completion as it is written; the blocking twin of `AsyncChatCompletionStream`."""
 
     def __init__(self, stream: AsyncChatCompletionStream) -> None:
+        super().__init__(stream)
         self._stream = stream
 
     def __enter__(self) -> Self:
         run(self._stream.__aenter__)
         return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> ChatStreamEvent:
-        event = self._stream.take()
-        while event is None:
-            if self._stream.ended:
-                raise StopIteration
-            run(self._stream.fill)
-            event = self._stream.take()
-        return event
 
     @property
     def text_stream(self) -> Iterator[str]:
@@ -105,11 +103,19 @@ class ChatCompletionStream:
         """What has arrived so far, in the shape of a whole answer."""
         return self._stream.received
 
-    @property
-    def http(self) -> HttpInfo:
-        """Status, headers, request id, attempts, and seconds until the answer began."""
-        return self._stream.http
 
-    def close(self) -> None:
-        """Stop reading and drop the connection; as often as one likes."""
-        run(self._stream.aclose)
+class ParsedCompletionStream(ChatCompletionStream, Generic[T]):
+    """A chat completion whose final answer is read into a type; the twin of `AsyncParsedCompletionStream`."""
+
+    def __init__(self, stream: AsyncParsedCompletionStream[T]) -> None:
+        super().__init__(stream)
+        self._parsing = stream
+
+    def get_final_completion(self) -> ParsedCompletion[T]:
+        """Read what is left and return the whole answer, with the value in `parsed`.
+
+        Raises:
+            AnswerFormatError: the answer was cut off, refused or empty, or is not of the type.
+            APIError: the stream broke off or brought an error; `.received` has what had arrived.
+        """
+        return run(self._parsing.get_final_completion)

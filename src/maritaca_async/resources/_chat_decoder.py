@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
     from .._core.sse import ServerSentEvent
 
 _DONE = b"[DONE]"
-_validate_chunk: Callable[[bytes], ChatCompletionChunk] = TypeAdapter(
-    ChatCompletionChunk
-).validator.validate_json
-_validate_completion: Callable[[bytes], ChatCompletion] = TypeAdapter(ChatCompletion).validator.validate_json
-_TRANSIENT = frozenset(
+TRANSIENT = frozenset(
     {
         "server_error",
         "internal_error",
@@ -33,14 +30,22 @@ _TRANSIENT = frozenset(
         "503",
     }
 )
+"""Codes and types of reported errors after which the same request may succeed."""
+
+
+@cache
+def _chunk_validator() -> Callable[[bytes], ChatCompletionChunk]:
+    # Cheaper by call than `model_validate_json`, and not built before it is needed.
+    return TypeAdapter(ChatCompletionChunk).validator.validate_json
 
 
 class ChatDecoder:
     """Decodes one chat stream and keeps what it brought."""
 
-    __slots__ = ("accumulator",)
+    __slots__ = ("_validate", "accumulator")
 
     def __init__(self, expected: int = 1) -> None:
+        self._validate = _chunk_validator()
         self.accumulator = ChatAccumulator(expected)
 
     def is_end(self, event: ServerSentEvent) -> bool:
@@ -61,7 +66,7 @@ class ChatDecoder:
         if name == "error":
             _raise_reported_error(event)
         try:
-            chunk = _validate_chunk(data)
+            chunk = self._validate(data)
         except ValidationError as error:
             _raise_reported_error(event)
             raise APIResponseError(
@@ -108,7 +113,7 @@ def parse_completion(body: bytes) -> ChatCompletion:
     Raises:
         ValueError: not JSON, not a completion, or one without any answer.
     """
-    completion = _validate_completion(body)
+    completion = ChatCompletion.model_validate_json(body)
     if not completion.choices:
         raise ValueError("the answer has no choices")
     for choice in completion.choices:
@@ -142,5 +147,5 @@ def _raise_reported_error(event: ServerSentEvent) -> None:
         type=details.type,
         body=text[:BODY_LIMIT],
     )
-    error.retryable = details.code in _TRANSIENT or details.type in _TRANSIENT
+    error.retryable = details.code in TRANSIENT or details.type in TRANSIENT
     raise error

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
-from ..errors import ConfigurationError
+from .._core.bulk import AsyncMap, Calls
+from .._core.inputs import WINDOW, Inputs
+from ..errors import ConfigurationError, RequestInfo
+from ._answer_format import answer_format
 from ._base import AsyncResource
+from ._chat_answer import asking_for, parsed_completion
 from ._chat_decoder import ChatDecoder, parse_completion
 from ._chat_events import ChatEvents
+from ._chat_map import CONCURRENCY, item_of, plan_of
 from ._chat_request import KNOWN, completion_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import os
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
     from types import TracebackType
 
+    from .._core.bulk import MapProgress
     from .._core.engine import Engine
     from .._core.http_info import HttpInfo
+    from .._core.inputs import Item
     from .._core.request import Request
     from .._core.stream import AsyncStream
     from ..types.chat import ChatCompletion, ChatCompletionChunk
     from ..types.chat_events import ChatStreamEvent
-    from ..types.chat_params import CompletionParams
+    from ..types.chat_params import CompletionParams, ParseParams
+    from ..types.parsed import ParsedCompletion
+    from ._answer_format import AnswerFormat
     from ._base import Defaults
 
+T = TypeVar("T")
 _PATH = "/chat/completions"
 
 
@@ -62,7 +74,34 @@ class AsyncChatCompletions(AsyncResource):
         """
         return await self._send(self._prepare(params, stream=bool(stream)))
 
-    def stream(self, **params: Unpack[CompletionParams]) -> AsyncChatCompletionStream:
+    async def parse(self, *, response_format: type[T], **params: Unpack[ParseParams]) -> ParsedCompletion[T]:
+        """Ask for an answer of a type: its JSON Schema goes along, and the answer is read into it.
+
+        Keywords that the service refuses, such as `minimum` (contract section 12), are not sent; the
+        type checks them all the same. It gives a value or an error, never half an answer.
+
+        Args:
+            response_format: A pydantic model, dataclass or TypedDict.
+            **params: See `ParseParams`; options of the call are in `RequestOptions`.
+
+        Returns:
+            The completion, with the answer in `parsed`.
+
+        Raises:
+            ConfigurationError: a parameter, option or type that cannot work, before any I/O.
+            AnswerFormatError: the answer was cut off, refused or empty, or is not of the type.
+            APIError: the call failed; see `maritaca_async.errors`.
+        """
+        return await self._send_parsed(*self._prepare_parsed(response_format, params, stream=False))
+
+    @overload
+    def stream(self, **params: Unpack[CompletionParams]) -> AsyncChatCompletionStream: ...
+    @overload
+    def stream(
+        self, *, response_format: type[T], **params: Unpack[ParseParams]
+    ) -> AsyncParsedCompletionStream[T]: ...
+
+    def stream(self, **params: Any) -> AsyncChatCompletionStream | AsyncParsedCompletionStream[Any]:
         """A stream of typed events, opened by `async with`; asks for usage unless told otherwise.
 
             async with client.chat.completions.stream(model="sabia-4", messages=messages) as stream:
@@ -71,23 +110,89 @@ class AsyncChatCompletions(AsyncResource):
                 completion = await stream.get_final_completion()
 
         Args:
-            **params: See `CompletionParams`; options of the call are in `RequestOptions`.
+            **params: See `CompletionParams`; options of the call are in `RequestOptions`. With a type as
+                `response_format` the final completion is read into it, as `parse` does.
 
         Raises:
             ConfigurationError: a parameter or option that cannot work, before any I/O.
         """
         asked: dict[str, Any] = {"stream_options": {"include_usage": True}, **params}
-        return AsyncChatCompletionStream(self._engine, *self._prepare(asked, stream=True))
+        wanted = asked.get("response_format")
+        if wanted is None or isinstance(wanted, Mapping):
+            return AsyncChatCompletionStream(self._engine, *self._prepare(asked, stream=True))
+        del asked["response_format"]
+        request, form = self._prepare_parsed(wanted, asked, stream=True)
+        return AsyncParsedCompletionStream(self._engine, request, form)
+
+    def map(
+        self,
+        requests: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
+        *,
+        concurrency: int = CONCURRENCY,
+        ordered: bool = True,
+        on_progress: Callable[[MapProgress], object] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        return_exceptions: bool = False,
+    ) -> AsyncMap[ChatCompletion]:
+        """Make many calls, some at the same time, with bounded memory however many there are.
+
+            async for result in client.chat.completions.map(requests, journal="run.sqlite"):
+                print(result.index, result.completion.text)
+
+        Args:
+            requests: The parameters of each call, as `create` takes them, and where wanted a `custom_id`;
+                a list, a generator, or an asynchronous one, which is read as calls are finished.
+            concurrency: Most calls at the same time; the `rate_limits` of the client hold as well.
+            ordered: Whether results come in the order of the requests, or as they are finished.
+            on_progress: Called as calls are finished, while results are being read.
+            journal: A file (SQLite) that keeps every answer. Given again after a run that was broken off,
+                what it holds is not sent again, and comes with the results.
+            return_exceptions: Whether a call that fails becomes a result with its `error`. Otherwise the
+                first failure is raised and cancels the others.
+
+        Raises:
+            ConfigurationError: an option that cannot work, at once and before any I/O; while iterating:
+                a request that cannot be sent, or a journal that cannot be used or is of other requests.
+            APIError: while iterating: a call failed.
+        """
+        plan = plan_of(
+            concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+            journal=journal,
+            return_exceptions=return_exceptions,
+        )
+        inputs = Inputs(requests, self._item, WINDOW * concurrency)
+        total = len(requests) if isinstance(requests, Sized) else None
+        return AsyncMap(Calls(inputs, plan), total=total, on_progress=on_progress)
+
+    def _item(self, index: int, given: Any) -> Item[ChatCompletion]:
+        return item_of(partial(self._prepare, stream=False), self._complete, index, given)
 
     def _prepare(self, params: Any, *, stream: bool) -> tuple[Request, int]:
         """The request, and how many answers it asks for."""
         body = completion_body(params, stream=stream)
         return self._request("POST", _PATH, params, KNOWN, body=body, stream=stream), body.get("n") or 1
 
+    def _prepare_parsed(
+        self, response_format: type[T], params: Any, *, stream: bool
+    ) -> tuple[Request, AnswerFormat[T]]:
+        wanted = answer_format(response_format, "response_format")
+        request, _ = self._prepare(asking_for(wanted, params), stream=stream)
+        return request, wanted
+
+    async def _send_parsed(self, request: Request, wanted: AnswerFormat[T]) -> ParsedCompletion[T]:
+        completion, http = await self._engine.call(request, parse_completion)
+        completion.http = http
+        return parsed_completion(completion, wanted, _asked(self._engine, request, http))
+
     async def _send(self, prepared: tuple[Request, int]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
         request, expected = prepared
         if request.stream:
             return await self._engine.open(request, partial(ChatDecoder, expected))
+        return await self._complete(request)
+
+    async def _complete(self, request: Request) -> ChatCompletion:
         completion, http = await self._engine.call(request, parse_completion)
         completion.http = http
         return completion
@@ -215,6 +320,30 @@ class AsyncChatCompletionStream:
                 "the stream is not open: use `async with client.chat.completions.stream(...)`"
             )
         return self._chunks
+
+
+class AsyncParsedCompletionStream(AsyncChatCompletionStream, Generic[T]):
+    """A chat completion as it is written, whose final answer is read into a type."""
+
+    def __init__(self, engine: Engine, request: Request, wanted: AnswerFormat[T]) -> None:
+        super().__init__(engine, request, 1)
+        self._wanted = wanted
+
+    async def get_final_completion(self) -> ParsedCompletion[T]:
+        """Read what is left and return the whole answer, with the value in `parsed`.
+
+        Raises:
+            AnswerFormatError: the answer was cut off, refused or empty, or is not of the type.
+            APIError: the stream broke off or brought an error; `.received` has what had arrived.
+        """
+        completion = await super().get_final_completion()
+        return parsed_completion(
+            completion, self._wanted, _asked(self._engine, self._request, completion.http)
+        )
+
+
+def _asked(engine: Engine, request: Request, http: HttpInfo) -> RequestInfo:
+    return RequestInfo(request.method, engine.url(request.path), http.attempts)
 
 
 class _AsyncTexts:

@@ -6,15 +6,20 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from ._file_store import MAX_FILE_BYTES
 from ._files import MAX_TOTAL_BYTES, attachments
 from ._refusal import Refusal
 from ._replies import FINGERPRINT, Reply, reply_to
+from ._responses import answer_response
+from ._responses_as_chat import as_chat
+from ._responses_request import parse_response_request
 from ._state import RecordedRequest, State
+from ._storage_routes import Answer, StorageRoutes
 from ._streaming import fault_response, plain_fault, write_stream
 from ._tokens import prompt_blocks
 from ._validation import check_limits, model_of, parse_json, parse_request
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 PREFIXES: Final = ("/api", "/api/v1", "/v1")
 """Every prefix under which the API is found."""
 
+_FORM_BYTES: Final = 64 * 1024
 _RECORD: Final = web.RequestKey("record", RecordedRequest)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,11 +40,16 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build_app(state: State) -> web.Application:
     """Return the application that serves the API from this state."""
     service = _Service(state)
+    storage = StorageRoutes(state)
     # Base64 is a third larger than the files it carries; the limit on those has its own error.
     app = web.Application(middlewares=[service.record], client_max_size=MAX_TOTAL_BYTES * 3 // 2)
+    app.on_cleanup.append(storage.runner.stop)
     for prefix in PREFIXES:
         app.router.add_post(f"{prefix}/chat/completions", service.chat)
+        app.router.add_post(f"{prefix}/responses", service.responses)
         app.router.add_get(f"{prefix}/models", service.models)
+        for method, path, answer in storage.all():
+            app.router.add_route(method, prefix + path, service.answering(answer))
     return app
 
 
@@ -90,6 +101,15 @@ class _Service:
         _authorise(request, self._state.options)
         return await self._plain(request, model_list())
 
+    def answering(self, answer: Answer) -> _Handler:
+        """Return the handler of a route that only has to be authorised."""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            _authorise(request, self._state.options)
+            return await self._plain(request, answer(request, request[_RECORD]))
+
+        return handler
+
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """Answer ``POST /chat/completions``."""
         options = self._state.options
@@ -102,6 +122,16 @@ class _Service:
         async with self._flex.place(options):
             return await self._answer(request, wanted, reply)
 
+    async def responses(self, request: web.Request) -> web.StreamResponse:
+        """Answer ``POST /responses``."""
+        options = self._state.options
+        _authorise(request, options)
+        record = request[_RECORD]
+        wanted = parse_response_request(parse_json(record.raw) if record.body is None else record.body)
+        reply = self._reply(as_chat(wanted))
+        async with self._flex.place(options) if wanted.service_tier else nullcontext():
+            return await answer_response(request, record, wanted, reply, self._state)
+
     def _reply(self, wanted: ChatRequest) -> Reply:
         state = self._state
         model = model_of(wanted)
@@ -109,9 +139,11 @@ class _Service:
         blocks = prompt_blocks(wanted, files)
         prompt_tokens = sum(tokens for _, tokens in blocks)
         check_limits(wanted, model, prompt_tokens)
-        if not state.within_rate(model.id):
-            raise _too_many("Rate limit exceeded: requests per minute", state.options)
-        return reply_to(
+        now = time.monotonic()
+        limit = state.rates.exceeded(state.options, model.id, prompt_tokens, now)
+        if limit is not None:
+            raise _too_many(f"Rate limit exceeded: {limit}", state.options)
+        reply = reply_to(
             wanted,
             model,
             files=files,
@@ -119,6 +151,8 @@ class _Service:
             cached_tokens=state.memory.cached_tokens(blocks),
             next_call_id=state.next_call_id,
         )
+        state.rates.add_output(model.id, reply.usage["completion_tokens"], now)
+        return reply
 
     async def _answer(self, request: web.Request, wanted: ChatRequest, reply: Reply) -> web.StreamResponse:
         options = self._state.options
@@ -147,7 +181,7 @@ class _Service:
         pace = self._state.options.tokens_per_second
         if pace is not None and "usage" in body:
             await asyncio.sleep(body["usage"]["completion_tokens"] / pace)
-        return _json(body)
+        return body if isinstance(body, web.Response) else _json(body)
 
 
 class _FlexLane:
@@ -188,9 +222,10 @@ def _note_departure(request: web.Request, record: RecordedRequest) -> None:
 async def _recorded(request: web.Request) -> RecordedRequest:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     received_at = time.monotonic()
-    raw = await request.read()
+    upload = request.content_type == "multipart/form-data"
+    raw = await (request.clone(client_max_size=MAX_FILE_BYTES + _FORM_BYTES) if upload else request).read()
     try:
-        body = parse_json(raw)
+        body = None if upload else parse_json(raw)
     except Refusal:
         body = None
     return RecordedRequest(

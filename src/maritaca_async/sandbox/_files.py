@@ -13,7 +13,8 @@ from ._request import ChatRequest, FilePart, ImagePart
 
 _TEXT_TYPES: Final = frozenset({"text/plain", "text/csv", "text/markdown", "text/xml", "application/xml"})
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
-_IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg"})
+_SIGNATURES: Final = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}
+_IMAGE_TYPES: Final = frozenset(_SIGNATURES)
 _FILE_TYPES: Final = (
     _TEXT_TYPES
     | _IMAGE_TYPES
@@ -91,4 +92,6 @@ def _decode(uri: str, filename: str, accepted: frozenset[str]) -> Attachment:
         raise bad_request(f"{filename!r} is not valid base64: {error}") from error
     if not data:
         raise bad_request(f"{filename!r} is empty")
+    if not data.startswith(_SIGNATURES.get(media_type, b"")):
+        raise bad_request(f"{filename!r} is not the {media_type} it claims to be")
     return Attachment(filename, media_type, data)

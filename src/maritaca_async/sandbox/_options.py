@@ -9,6 +9,15 @@ from typing import Final, Literal, TypeAlias, get_args
 UsagePlace: TypeAlias = Literal["chunk", "last", "never"]
 """Where a stream reports its usage when asked to: a chunk of its own, the last chunk, nowhere."""
 
+ListStyle: TypeAlias = Literal["bare", "has_more", "next_cursor"]
+"""What a list of files or batches says about its next page: nothing, whether there is one, where it begins."""
+
+BatchDialect: TypeAlias = Literal["guide", "reference"]
+"""Which of its two sources a batch follows, in its statuses, unset times and errors."""
+
+FilePurpose: TypeAlias = Literal["any", "batch", "batch_input"]
+"""Which purposes an upload may name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
@@ -24,7 +33,19 @@ class SandboxOptions:
     """The pace of generation; None is as fast as possible."""
 
     requests_per_minute: int | None = None
-    """Chat requests let through per model in any 60 seconds, before 429; None is no limit."""
+    """Requests let through per model in any minute, before 429; None is no limit."""
+
+    input_tokens_per_minute: int | None = None
+    """Tokens of prompts let through per model in any minute, before 429; None is no limit."""
+
+    output_tokens_per_minute: int | None = None
+    """Tokens of answers per model and minute; once they are written, 429; None is no limit."""
+
+    rate_window: float = 60.0
+    """Seconds of the minute by which rates are counted: tests may not want to wait so long."""
+
+    fixed_windows: bool = False
+    """Whether rates are counted by the minutes of a clock, and not over any 60 seconds."""
 
     retry_after: float | None = None
     """Seconds announced in ``Retry-After`` of a 429; None sends no such header."""
@@ -41,20 +62,45 @@ class SandboxOptions:
     reasoning_content: bool = False
     """Whether thinking models show their reasoning in ``reasoning_content``."""
 
+    batch_seconds: float = 0.0
+    """Seconds that a batch takes from its creation to its end."""
+
+    batch_window: float = 86_400.0
+    """Seconds after which a batch expires, its remaining lines unanswered."""
+
+    batch_dialect: BatchDialect = "guide"
+    """Whether batches look as in the guide or as in the reference."""
+
+    list_style: ListStyle = "has_more"
+    """How lists of files and batches tell where their next page begins."""
+
+    file_purpose: FilePurpose = "any"
+    """The purpose that an upload must name."""
+
     def __post_init__(self) -> None:
         """Refuse values that no server could honour."""
         for name in ("latency", "flex_wait", "retry_after"):
             _check(self, name, at_least=0)
         _check(self, "tokens_per_second", above=0)
-        _check(self, "requests_per_minute", at_least=1, whole=True)
+        for name in ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"):
+            _check(self, name, at_least=1, whole=True)
+        _check(self, "rate_window", above=0)
         _check(self, "flex_capacity", at_least=0, whole=True)
         if self.api_key is not None and not self.api_key.strip():
             raise ValueError("api_key must not be empty; None accepts any key")
-        if self.usage_with_stream not in get_args(UsagePlace):
-            places = ", ".join(get_args(UsagePlace))
-            raise ValueError(f"usage_with_stream must be one of {places}, not {self.usage_with_stream!r}")
+        for name in ("batch_seconds", "batch_window"):
+            _check(self, name, at_least=0)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
 
 
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "usage_with_stream": get_args(UsagePlace),
+    "batch_dialect": get_args(BatchDialect),
+    "list_style": get_args(ListStyle),
+    "file_purpose": get_args(FilePurpose),
+}
 _MAY_BE_NONE: Final = frozenset(field.name for field in fields(SandboxOptions) if field.default is None)
 
 

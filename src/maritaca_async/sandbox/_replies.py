@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._answers import answer
+from ._built_in_tools import execution_details, made_files
 from ._content import json_for, some_json
 from ._prompt import excerpt, last_user_text, text_of
 from ._request import ChatRequest, JsonObjectFormat, JsonSchemaFormat, UserMessage
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ._files import Attachment
 
 FINGERPRINT: Final = "fp_sandbox"
-_DATA_OCEAN_GB: Final = 0.000161
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ def _text(request: ChatRequest, files: Sequence[Attachment]) -> str:
     if files:
         read = "; ".join(f"{file.filename}: “{excerpt(file.text)}”" for file in files)
         return f"Li o que você enviou. {read}"
+    if made := made_files(request):
+        return f"Executei o código e gerei {' e '.join(file.filename for file in made)}."
     earlier = [text_of(m) for m in request.messages if isinstance(m, UserMessage)][:-1]
     return answer(prompt, earlier)
 
@@ -181,13 +183,8 @@ def _usage(
     if any(choice.reasoning for choice in choices):
         thought = sum(count_tokens(choice.reasoning) for choice in choices)
         usage["completion_tokens_details"] = {"reasoning_tokens": thought}
-    if request.web_search or request.code_execution or request.data_ocean:
-        usage["tool_execution_details"] = {
-            "web_search_calls": int(request.web_search or request.data_ocean),
-            "page_reads": int(request.web_search or request.data_ocean),
-            "data_ocean_gb_processed": _DATA_OCEAN_GB if request.data_ocean else 0,
-            "code_execution_minutes": int(request.code_execution or request.data_ocean),
-        }
+    if (executed := execution_details(request)) is not None:
+        usage["tool_execution_details"] = executed
     return usage
 
 
@@ -197,14 +194,14 @@ def _extras(request: ChatRequest, files: Sequence[Attachment]) -> dict[str, Any]
         extras["service_tier"] = request.service_tier
     if files:
         extras["extracted_files"] = [{"filename": file.filename, "text": file.text} for file in files]
-    if request.code_execution or request.data_ocean:
-        data = b"mes,total\njaneiro,10\nfevereiro,12\n"
+    if made := made_files(request):
         extras["generated_files"] = [
             {
-                "filename": "resultado.csv",
-                "mime_type": "text/csv",
-                "size_bytes": len(data),
-                "content_base64": base64.b64encode(data).decode(),
+                "filename": file.filename,
+                "mime_type": file.media_type,
+                "size_bytes": len(file.data),
+                "content_base64": base64.b64encode(file.data).decode(),
             }
+            for file in made
         ]
     return extras

@@ -10,7 +10,9 @@ TAG_MARK = "<"
 """First character of the union tags, so that error locations can leave them out."""
 
 
-def _one_of(key: str, *allowed: str) -> Discriminator:
+def one_of(key: str, *allowed: str) -> Discriminator:
+    """Tell the members of a union by what they hold under a key."""
+
     def tag(value: Any) -> str | None:
         return f"<{value.get(key)}>" if isinstance(value, dict) else None
 
@@ -18,46 +20,50 @@ def _one_of(key: str, *allowed: str) -> Discriminator:
     return Discriminator(tag, custom_error_type=f"{key}_invalid", custom_error_message=message)
 
 
-def _string_or_list(value: Any) -> str:
+def string_or_list(value: Any) -> str:
+    """The tag of a union of a string and a list."""
     return "<list>" if isinstance(value, list) else "<string>"
 
 
-def _string_or_object(value: Any) -> str:
+def string_or_object(value: Any) -> str:
+    """The tag of a union of a string and an object."""
     return "<object>" if isinstance(value, dict) else "<string>"
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """An object in a request, which takes no other fields than its own."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class TextPart(_Body):
+class TextPart(Body):
     """A piece of text in a user message."""
 
     type: Literal["text"]
     text: str
 
 
-class ImageUrl(_Body):
+class ImageUrl(Body):
     """Where an image is: an http address or a data URI."""
 
     url: str
 
 
-class ImagePart(_Body):
+class ImagePart(Body):
     """An image in a user message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
 
 
-class FileData(_Body):
+class FileData(Body):
     """A document, as a data URI."""
 
     filename: str = Field(min_length=1)
     file_data: str
 
 
-class FilePart(_Body):
+class FilePart(Body):
     """A document in a user message."""
 
     type: Literal["file"]
@@ -68,18 +74,18 @@ Part: TypeAlias = Annotated[
     Annotated[TextPart, Tag("<text>")]
     | Annotated[ImagePart, Tag("<image_url>")]
     | Annotated[FilePart, Tag("<file>")],
-    _one_of("type", "text", "image_url", "file"),
+    one_of("type", "text", "image_url", "file"),
 ]
 
 
-class FunctionCall(_Body):
+class FunctionCall(Body):
     """The name and the JSON arguments of a call that the model asked for."""
 
     name: str
     arguments: str
 
 
-class ToolCall(_Body):
+class ToolCall(Body):
     """A call that an assistant message replays."""
 
     id: str = Field(min_length=1)
@@ -87,7 +93,7 @@ class ToolCall(_Body):
     function: FunctionCall
 
 
-class SystemMessage(_Body):
+class SystemMessage(Body):
     """Instructions for the model."""
 
     role: Literal["system"]
@@ -95,18 +101,18 @@ class SystemMessage(_Body):
     name: str | None = None
 
 
-class UserMessage(_Body):
+class UserMessage(Body):
     """What the person says."""
 
     role: Literal["user"]
     content: Annotated[
         Annotated[str, Tag("<string>")] | Annotated[list[Part], Field(min_length=1), Tag("<list>")],
-        Discriminator(_string_or_list),
+        Discriminator(string_or_list),
     ]
     name: str | None = None
 
 
-class AssistantMessage(_Body):
+class AssistantMessage(Body):
     """What the model said, replayed as it was received."""
 
     role: Literal["assistant"]
@@ -121,7 +127,7 @@ class AssistantMessage(_Body):
     refusal: None = None
 
 
-class ToolMessage(_Body):
+class ToolMessage(Body):
     """What a tool gave back."""
 
     role: Literal["tool"]
@@ -135,11 +141,11 @@ Message: TypeAlias = Annotated[
     | Annotated[UserMessage, Tag("<user>")]
     | Annotated[AssistantMessage, Tag("<assistant>")]
     | Annotated[ToolMessage, Tag("<tool>")],
-    _one_of("role", "system", "user", "assistant", "tool"),
+    one_of("role", "system", "user", "assistant", "tool"),
 ]
 
 
-class Function(_Body):
+class Function(Body):
     """A function that the model may ask for."""
 
     name: str = Field(min_length=1)
@@ -148,7 +154,7 @@ class Function(_Body):
     strict: bool | None = None
 
 
-class Tool(_Body):
+class Tool(Body):
     """A function tool."""
 
     type: Literal["function"]
@@ -163,38 +169,38 @@ class Tool(_Body):
         return value
 
 
-class FunctionName(_Body):
+class FunctionName(Body):
     """The function that a tool choice names."""
 
     name: str
 
 
-class NamedToolChoice(_Body):
+class NamedToolChoice(Body):
     """The demand for one function."""
 
     type: Literal["function"]
     function: FunctionName
 
 
-class StreamOptions(_Body):
+class StreamOptions(Body):
     """What a stream should bring besides the text."""
 
     include_usage: bool | None = None
 
 
-class TextFormat(_Body):
+class TextFormat(Body):
     """Plain text."""
 
     type: Literal["text"]
 
 
-class JsonObjectFormat(_Body):
+class JsonObjectFormat(Body):
     """Some JSON object."""
 
     type: Literal["json_object"]
 
 
-class JsonSchema(_Body):
+class JsonSchema(Body):
     """A named schema."""
 
     name: str = Field(min_length=1)
@@ -203,14 +209,14 @@ class JsonSchema(_Body):
     description: str | None = None
 
 
-class JsonSchemaFormat(_Body):
+class JsonSchemaFormat(Body):
     """JSON that satisfies a schema."""
 
     type: Literal["json_schema"]
     json_schema: JsonSchema
 
 
-class ChatRequest(_Body):
+class ChatRequest(Body):
     """The body of ``POST /chat/completions``."""
 
     model: str
@@ -222,7 +228,7 @@ class ChatRequest(_Body):
     n: int | None = Field(default=None, ge=1)
     stop: Annotated[
         Annotated[str, Tag("<string>")] | Annotated[list[str], Tag("<list>")],
-        Discriminator(_string_or_list),
+        Discriminator(string_or_list),
     ] = []
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
@@ -232,14 +238,14 @@ class ChatRequest(_Body):
     tool_choice: Annotated[
         Annotated[Literal["none", "auto", "required"], Tag("<string>")]
         | Annotated[NamedToolChoice, Tag("<object>")],
-        Discriminator(_string_or_object),
+        Discriminator(string_or_object),
     ] = "auto"
     parallel_tool_calls: bool | None = None
     response_format: Annotated[
         Annotated[TextFormat, Tag("<text>")]
         | Annotated[JsonObjectFormat, Tag("<json_object>")]
         | Annotated[JsonSchemaFormat, Tag("<json_schema>")],
-        _one_of("type", "text", "json_object", "json_schema"),
+        one_of("type", "text", "json_object", "json_schema"),
     ] = TextFormat(type="text")
     service_tier: Literal["flex"] | None = None
     extraction_effort: Literal["medium", "advanced"] = "medium"

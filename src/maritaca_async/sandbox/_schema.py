@@ -21,6 +21,8 @@ _MAX_PROPERTIES: Final = 100
 _MAX_NESTING: Final = 5
 _MAX_ENUM_VALUES: Final = 500
 _MAX_CHARACTERS: Final = 15_000
+_LONG_ENUM: Final = 250
+_MAX_LONG_ENUM_CHARACTERS: Final = 7_500
 
 # Beyond these depths a recursive schema is closed as soon as it allows.
 _DEEP: Final = 6
@@ -42,11 +44,9 @@ def unsupported_in(schema: Schema) -> str | None:
     """Return why the service refuses a response schema, or None when it takes it."""
     properties = values = characters = 0
     for node, path, depth in _nodes(schema, "$", 0):
-        rejected = sorted(_REJECTED.intersection(node))
-        if rejected:
-            return f"keyword '{rejected[0]}' is not supported (at {path})"
-        if depth > _MAX_NESTING:
-            return f"more than {_MAX_NESTING} levels of nesting (at {path})"
+        problem = _problem_of(node, depth)
+        if problem is not None:
+            return f"{problem} (at {path})"
         names = [*node.get("properties", ()), *node.get("$defs", ())]
         options = [*node.get("enum", ()), *([node["const"]] if "const" in node else ())]
         properties += len(node.get("properties", ()))
@@ -59,6 +59,24 @@ def unsupported_in(schema: Schema) -> str | None:
     if characters >= _MAX_CHARACTERS:
         return f"names and values take {_MAX_CHARACTERS} characters or more"
     return None
+
+
+def _problem_of(node: Schema, depth: int) -> str | None:
+    rejected = sorted(_REJECTED.intersection(node))
+    if rejected:
+        return f"keyword '{rejected[0]}' is not supported"
+    if depth > _MAX_NESTING:
+        return f"more than {_MAX_NESTING} levels of nesting"
+    if _is_too_long(node.get("enum", [])):
+        return (
+            f"an enum of more than {_LONG_ENUM} strings takes {_MAX_LONG_ENUM_CHARACTERS} characters or more"
+        )
+    return None
+
+
+def _is_too_long(enum: list[Any]) -> bool:
+    texts = [value for value in enum if isinstance(value, str)]
+    return len(texts) > _LONG_ENUM and sum(map(len, texts)) >= _MAX_LONG_ENUM_CHARACTERS
 
 
 def _nodes(schema: Any, path: str, depth: int) -> Iterator[tuple[Schema, str, int]]:

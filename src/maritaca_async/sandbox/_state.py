@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from ._batches import BatchStore
+from ._file_store import FileStore
+from ._rates import Rates
 from ._replies import new_call_ids
 from ._tokens import PrefixMemory
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     from ._faults import Fault
     from ._options import SandboxOptions
-
-_MINUTE: Final = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -75,8 +75,10 @@ class State:
         self.memory = PrefixMemory()
         self.next_call_id = new_call_ids()
         self.max_in_flight = self.in_flight
+        self.files = FileStore()
+        self.batches = BatchStore()
         self._reply_numbers = itertools.count(1)
-        self._recent: dict[str, deque[float]] = defaultdict(deque)
+        self.rates = Rates()
 
     @property
     def in_flight(self) -> int:
@@ -97,15 +99,3 @@ class State:
     def next_reply_id(self) -> str:
         """Return an id for a completion."""
         return f"sandbox-{next(self._reply_numbers):06d}"
-
-    def within_rate(self, model: str) -> bool:
-        """Return whether a request to this model may pass now, and count it if so."""
-        limit = self.options.requests_per_minute
-        recent = self._recent[model]
-        now = time.monotonic()
-        while recent and recent[0] <= now - _MINUTE:
-            recent.popleft()
-        if limit is not None and len(recent) >= limit:
-            return False
-        recent.append(now)
-        return True

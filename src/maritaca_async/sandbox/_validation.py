@@ -46,7 +46,7 @@ def parse_request(body: Any) -> ChatRequest:
     try:
         request = ChatRequest.model_validate(body)
     except ValidationError as error:
-        raise _refusal_for(error) from error
+        raise refusal_for(error) from error
     for rule in _RULES:
         rule(request)
     return request
@@ -89,7 +89,8 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refusal_for(error: ValidationError) -> Refusal:
+def refusal_for(error: ValidationError) -> Refusal:
+    """What the service says of a body that is not as it describes it: 400 or 422."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     for problem in problems:
         if problem["type"] == "extra_forbidden":

@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 if TYPE_CHECKING:
@@ -18,8 +18,17 @@ T = TypeVar("T")
 class Model(BaseModel):
     """A part of an answer. Unknown fields are kept and read like the known ones."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
     """Unknown fields are kept; names may begin with `model`."""
+
+
+class Subscriptable(Model):
+    """A part that reads like a dictionary, too: what the OpenAI SDK does not know, it gives as one."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name in type(self).model_fields or name in (self.model_extra or {}):
+            return getattr(self, name)
+        raise KeyError(name)
 
 
 class Result(Model):
@@ -91,5 +100,6 @@ IntOrNull = Annotated[int, NullMeans(int)]
 StrOrNull = Annotated[str, NullMeans(str)]
 OpenEnum = Annotated[T, _OpenEnum()]
 WholeSeconds = Annotated[int, _WholeSeconds()]
+Instant = Annotated[WholeSeconds | None, AfterValidator(lambda seconds: seconds or None)]
 JsonText = Annotated[str, _JsonText()]
 FlatText = Annotated[str, _FlatText()]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+import math
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeVar, overload
+
+from pydantic import TypeAdapter
 
 from ._base import (
     FlatText,
@@ -15,8 +19,12 @@ from ._base import (
     OpenEnum,
     Result,
     StrOrNull,
+    Subscriptable,
     WholeSeconds,
 )
+from .answer_files import ExtractedFile, GeneratedFile
+
+T = TypeVar("T")
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"] | str
 """Why the model stopped. Only `stop` is documented; unknown values are kept as they are."""
@@ -36,8 +44,8 @@ class CompletionTokensDetails(Model):
     """Tokens spent thinking; None when not reported."""
 
 
-class ExtractionDetails(Model):
-    """Pages read out of PDF files, billed per page."""
+class ExtractionDetails(Subscriptable):
+    """Pages read out of PDF files, billed per page. Reads like a dictionary, too."""
 
     medium_effort_pages_extracted: IntOrNull = 0
     """Pages at medium effort."""
@@ -45,8 +53,8 @@ class ExtractionDetails(Model):
     """Pages at advanced effort."""
 
 
-class ToolExecutionDetails(Model):
-    """What the built-in tools did; only present when one ran."""
+class ToolExecutionDetails(Subscriptable):
+    """What the built-in tools did; only present when one ran. Reads like a dictionary, too."""
 
     web_search_calls: IntOrNull = 0
     """Web searches."""
@@ -85,19 +93,48 @@ class Function(Model):
     arguments: JsonText = ""
     """JSON text written by the model: it may be invalid or break your schema."""
 
-    def parsed_arguments(self) -> dict[str, Any]:
-        """The arguments as a dictionary; empty text means no arguments.
+    @overload
+    def parsed_arguments(self) -> dict[str, Any]: ...
+    @overload
+    def parsed_arguments(self, kind: type[T]) -> T: ...
+
+    def parsed_arguments(self, kind: type[Any] | None = None) -> Any:
+        """The arguments as a dictionary, or read into a type; empty text means no arguments.
+
+        Args:
+            kind: A pydantic model, dataclass or TypedDict. Default: a dictionary.
 
         Raises:
-            ValueError: the text is not JSON, or not an object.
+            ValueError: the text is not JSON, not an object, or does not fit the type.
         """
         try:
-            parsed = json.loads(self.arguments) if self.arguments.strip() else {}
+            parsed = _strict_json(self.arguments) if self.arguments.strip() else {}
         except RecursionError:
             raise ValueError("tool arguments are nested too deeply") from None
         if not isinstance(parsed, dict):
             raise ValueError(f"tool arguments must be a JSON object, not {self.arguments[:80]!r}")  # noqa: TRY004 - bad data, not a bad call
-        return parsed
+        return parsed if kind is None else TypeAdapter(kind).validate_json(self.arguments.strip() or "{}")
+
+
+def _strict_json(text: str) -> Any:
+    """JSON as its standard has it: Python's parser alone takes NaN, overflows and keys that stand twice."""
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
 
 
 class ToolCall(Model):
@@ -141,6 +178,16 @@ class Message(Model):
         """The content, with "" for none."""
         return self.content or ""
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the model refuses to answer, where the service says so (undocumented); else None."""
+        return (self.model_extra or {}).get("refusal")
+
+    @cached_property
+    def parsed(self) -> Any:
+        """The answer as `chat.completions.parse` read it; None elsewhere. `ParsedCompletion.parsed` has its type."""
+        return None
+
     def to_param(self) -> dict[str, Any]:
         """This message as a request takes it back: what the wire brought, without its nulls."""
         wire = self.model_dump(
@@ -161,28 +208,6 @@ class Choice(Model):
     """Why the model stopped."""
     logprobs: Any = None
     """Undocumented; null in the samples."""
-
-
-class ExtractedFile(Model):
-    """Text that the service read out of a file you sent. Not kept there: keep it to avoid paying again."""
-
-    filename: StrOrNull = ""
-    """Name of the file sent."""
-    text: StrOrNull = ""
-    """Its text."""
-
-
-class GeneratedFile(Model):
-    """A file made by code execution."""
-
-    filename: StrOrNull = ""
-    """Suggested name; never trust it as a path."""
-    mime_type: StrOrNull = ""
-    """Media type."""
-    size_bytes: IntOrNull = 0
-    """Size of the decoded file."""
-    content_base64: StrOrNull = ""
-    """The file, Base64-encoded."""
 
 
 class ChatCompletion(Result):

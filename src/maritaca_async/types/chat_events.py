@@ -83,6 +83,16 @@ class ToolCallDoneEvent:
     type: Literal["tool_calls.function.arguments.done"] = "tool_calls.function.arguments.done"
     """`tool_calls.function.arguments.done`."""
 
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.tool_call.function.name
+
+    @property
+    def arguments(self) -> str:
+        """The whole JSON text."""
+        return self.tool_call.function.arguments
+
 
 @dataclass(frozen=True, slots=True)
 class InvalidToolCallEvent:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 from .chat import Message
 from .shared import ChatModel, RequestOptions
+
+if TYPE_CHECKING:
+    from .._core.inline import InlineFile
 
 
 class TextPart(TypedDict):
@@ -21,8 +24,8 @@ class TextPart(TypedDict):
 class ImageURL(TypedDict, total=False):
     """Where an image is."""
 
-    url: Required[str]
-    """An http(s) URL, or a PNG or JPEG data URI."""
+    url: Required[str | InlineFile]
+    """An http(s) URL, or a PNG or JPEG data URI; `image_part` makes them."""
     detail: str
     """Undocumented; passed on."""
 
@@ -41,8 +44,8 @@ class FileData(TypedDict):
 
     filename: str
     """Name with extension: PDF, DOCX, TXT, CSV, XML, XLSX, MD, PNG or JPEG."""
-    file_data: str
-    """`data:<mime>;base64,<data>`."""
+    file_data: str | InlineFile
+    """`data:<mime>;base64,<data>`; `file_part` makes it."""
 
 
 class FilePart(TypedDict):
@@ -208,8 +211,8 @@ class StreamOptions(TypedDict, total=False):
     """Whether one last chunk carries the usage. Default: False."""
 
 
-class CompletionParams(RequestOptions, total=False):
-    """Parameters of `chat.completions.create` and `.stream`."""
+class ParseParams(RequestOptions, total=False):
+    """Parameters of `chat.completions.parse`."""
 
     model: Required[ChatModel]
     """Which model answers."""
@@ -241,10 +244,11 @@ class CompletionParams(RequestOptions, total=False):
     """Whether and which function to ask for."""
     parallel_tool_calls: bool
     """Whether several calls may come in one answer (unconfirmed for chat)."""
-    response_format: JsonSchemaFormat | PlainFormat | Mapping[str, Any]
-    """Text, JSON, or JSON that follows a schema (contract section 12)."""
     service_tier: Literal["flex"] | str | None
-    """`flex`: half the price, may wait up to 300 seconds for capacity (contract section 15)."""
+    """`flex`: half the price, may wait up to 300 seconds for capacity (contract section 15).
+
+    See `RetryPolicy` for its waits and for going on at the standard tier.
+    """
     extraction_effort: Literal["medium", "advanced"] | str | None
     """How thoroughly PDF files are read; the service's default is `medium`."""
     web_search: bool
@@ -253,3 +257,10 @@ class CompletionParams(RequestOptions, total=False):
     """Built-in code execution; cannot stream."""
     data_ocean: bool
     """Built-in Brazilian public databases; turns the other two on; cannot stream."""
+
+
+class CompletionParams(ParseParams, total=False):
+    """Parameters of `chat.completions.create` and `.stream`."""
+
+    response_format: JsonSchemaFormat | PlainFormat | Mapping[str, Any]
+    """Text, JSON, or JSON that follows a schema (contract section 12); for a type there is `parse`."""

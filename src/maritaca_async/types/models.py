@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 from ._base import ListOrNull, Model, Result, StrOrNull, WholeSeconds
 
 
@@ -32,9 +34,16 @@ class ModelCard(Model):
 
 
 class ModelList(Result):
-    """The models the service lists. Aliases and regional variants may be missing."""
+    """The models the service lists; iterating it gives them. Aliases and regional variants may be missing."""
 
     object: StrOrNull = "list"
     """Always `list`."""
     data: ListOrNull[ModelCard] = []
     """The models."""
+
+    def __iter__(self) -> Iterator[ModelCard]:  # type: ignore[override]  # pydantic gives names and values
+        return iter(self.data)
+
+    async def __aiter__(self) -> AsyncIterator[ModelCard]:
+        for model in self.data:
+            yield model

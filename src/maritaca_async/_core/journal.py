@@ -1,0 +1,178 @@
+"""Results of many calls on disk, each stored once: what a run that was killed takes up again.
+
+SQLite works in a thread, never on the event loop. Whatever waits is written in one transaction, so that
+many calls at once cost few of them; each is on disk before its result is handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from ..errors import ConfigurationError, MaritacaError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    _Job: TypeAlias = tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]
+    _Outcome: TypeAlias = tuple[Any, sqlite3.Error | None]
+
+_SCHEMA: Final = 1
+# A run that was broken off in this process may be about to close the file.
+_PATIENCE: Final = 5.0
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """A short stand-in for a request, to tell whether it is still the same."""
+    found = blake2b(digest_size=16)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "little") + part)
+    return found.digest()
+
+
+class Database:
+    """A SQLite file that one run at a time may use."""
+
+    APPLICATION: ClassVar[int]
+    """What tells its files from those of others."""
+    TABLES: ClassVar[tuple[str, ...]]
+    """The commands that make it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+        self._jobs: list[_Job] = []
+        self._working: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            ConfigurationError: it cannot be opened, is something else, or another run uses it.
+        """
+        self._database = await asyncio.to_thread(_connect, self._path, self.APPLICATION, self.TABLES)
+
+    async def aclose(self) -> None:
+        """Close the file once everything is written."""
+        while self._working is not None:
+            await asyncio.wait([self._working])
+        database, self._database = self._database, None
+        if database is not None:
+            await asyncio.to_thread(database.close)
+
+    async def _do(self, job: Callable[[sqlite3.Connection], Any]) -> Any:
+        waiting = asyncio.get_running_loop().create_future()
+        self._jobs.append((job, waiting))
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+        try:
+            return await waiting
+        except sqlite3.Error as error:
+            raise MaritacaError(f"the journal {self._path} failed: {error}") from error
+
+    async def _work(self) -> None:
+        jobs: list[_Job] = []
+        try:
+            while self._jobs:
+                jobs, self._jobs = self._jobs, []
+                _tell(jobs, await asyncio.to_thread(self._transact, [job for job, _ in jobs]))
+        finally:
+            self._working = None
+            for _, waiting in (*jobs, *self._jobs):
+                waiting.cancel()  # where an end of the loop came first
+
+    def _transact(self, jobs: list[Callable[[sqlite3.Connection], Any]]) -> list[_Outcome]:
+        database = self._database
+        if database is None:
+            return [(None, sqlite3.ProgrammingError("it is closed"))] * len(jobs)
+        try:
+            with database:
+                return [(job(database), None) for job in jobs]
+        except sqlite3.Error as error:
+            return [(None, error)] * len(jobs)
+
+
+class Journal(Database):
+    """The answers of one run of many calls."""
+
+    APPLICATION: ClassVar[int] = 0x4D52544A
+    TABLES: ClassVar[tuple[str, ...]] = (
+        "CREATE TABLE results (key TEXT PRIMARY KEY, digest BLOB NOT NULL, answer BLOB NOT NULL)",
+    )
+
+    async def find(self, key: str, digest: bytes) -> bytes | None:
+        """The stored answer to a request, None if there is none yet.
+
+        Raises:
+            ConfigurationError: under this key another request was stored.
+            MaritacaError: the file cannot be read.
+        """
+        query = "SELECT digest, answer FROM results WHERE key = ?"
+        row = await self._do(lambda database: database.execute(query, (key,)).fetchone())
+        if row is None:
+            return None
+        if row[0] != digest:
+            raise ConfigurationError(
+                f"the journal {self._path} has an answer to another request as {key!r}: the inputs have changed "
+                "or are in another order; use another journal, or custom_id to tell them apart"
+            )
+        answer: bytes = row[1]
+        return answer
+
+    async def store(self, key: str, digest: bytes, answer: bytes) -> None:
+        """Put an answer on disk.
+
+        Raises:
+            MaritacaError: the file cannot be written.
+        """
+        command = "INSERT INTO results VALUES (?, ?, ?)"
+        await self._do(lambda database: database.execute(command, (key, digest, answer)))
+
+
+def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
+    for (_, waiting), (result, error) in zip(jobs, outcomes, strict=True):
+        if waiting.done():
+            continue
+        if error is None:
+            waiting.set_result(result)
+        else:
+            waiting.set_exception(error)
+
+
+def _connect(path: str | os.PathLike[str], application: int, tables: Sequence[str]) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise ConfigurationError(f"the journal {path!r} cannot be opened: {error}") from error
+    try:
+        _prepare(database, application, tables)
+    except sqlite3.Error as error:
+        database.close()
+        busy = "another run uses it" if "locked" in str(error) else str(error)
+        raise ConfigurationError(f"the journal {path!r} cannot be used: {busy}") from error
+    return database
+
+
+def _prepare(database: sqlite3.Connection, application: int, tables: Sequence[str]) -> None:
+    # One run at a time: a second one would send what the first is about to store.
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    found = {
+        name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    }
+    used = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if used and found != {"application_id": application, "user_version": _SCHEMA}:
+        raise sqlite3.DatabaseError("it is the database of something else")
+    database.execute("PRAGMA journal_mode = WAL")
+    # Answers are paid for: they survive a power cut, too.
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("BEGIN IMMEDIATE")
+    if not used:
+        for command in tables:
+            database.execute(command)
+        database.execute(f"PRAGMA application_id = {application}")
+        database.execute(f"PRAGMA user_version = {_SCHEMA}")
+    database.commit()
