@@ -63,12 +63,8 @@ def blocks_of(page: Path, name: str) -> list[Block]:
 
 
 def environment(sandbox: Sandbox | None = None) -> dict[str, str]:
-    """What a fresh shell has, with the two variables of a sandbox and what coverage needs."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT_VARIABLES or name.startswith("COVERAGE_")
-    }
+    """What a fresh shell has, with the two variables of a sandbox."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES}
     if sandbox is not None:
         kept |= {"MARITACA_API_KEY": sandbox.api_key, "MARITACA_API_BASE": sandbox.base_url}
     return kept
