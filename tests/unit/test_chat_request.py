@@ -142,3 +142,11 @@ def test_iterables_and_models_are_written_whatever_the_text_says(text: str) -> N
         {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     ]
     assert written["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("mesages", "messages"), ("modle", "model")])
+def test_misspelt_parameter_is_not_called_missing(wrong: str, meant: str) -> None:
+    params: Any = {"model": "sabia-4", "messages": [{"role": "user", "content": "Olá"}]}
+    params[wrong] = params.pop(meant)
+    with pytest.raises(ConfigurationError, match=f"unknown parameter '{wrong}': did you mean '{meant}'"):
+        completion_body(params, stream=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from copy import copy
@@ -14,7 +13,7 @@ from .._core.options import RetryPolicy, Timeouts, resolve_retries, resolve_time
 from .._core.pace import demand_of
 from .._core.request import Request, sendable_body
 from ..errors import ConfigurationError
-from ._parameters import OPTION_NAMES
+from ._parameters import OPTION_NAMES, refuse_unknown
 
 if TYPE_CHECKING:
     from .._core.engine import Engine
@@ -51,8 +50,7 @@ class AsyncResource:
         Raises:
             ConfigurationError: an unknown parameter, a bad option, or a value that JSON cannot hold.
         """
-        if not params.keys() <= known:
-            raise _unknown(min(params.keys() - known), known)
+        refuse_unknown(params, known)
         timeouts = self._defaults.stream if stream else self._defaults.plain
         request = Request(method, path, timeouts=timeouts, policy=self._defaults.policy, stream=stream)
         if not OPTION_NAMES.isdisjoint(params):
@@ -139,11 +137,3 @@ def extra_query(options: Mapping[str, Any]) -> dict[str, str] | None:
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError(f"extra_query: {name!r} and its value must be strings, not {value!r}")
     return query or None
-
-
-def _unknown(name: str, known: frozenset[str]) -> ConfigurationError:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return ConfigurationError(
-        f"unknown parameter {name!r}: {hint}A parameter this library does not know goes into extra_body={{...}}"
-    )

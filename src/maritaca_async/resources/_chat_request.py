@@ -41,7 +41,7 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
     Raises:
         ConfigurationError: naming the parameter and what it takes.
     """
-    body = written(params, _WRITERS)
+    body = written(params, _WRITERS, KNOWN)
     if not body.get("messages"):
         raise ConfigurationError("messages is empty: a request needs at least one message")
     if stream:

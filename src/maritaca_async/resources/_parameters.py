@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -17,12 +18,32 @@ Writer: TypeAlias = Callable[[str, Any], Any]
 """Checks a parameter, given its name and value, and gives it its wire form."""
 
 
-def written(params: Mapping[str, Any], writers: Mapping[str, Writer]) -> dict[str, Any]:
+def refuse_unknown(params: Mapping[str, Any], known: frozenset[str]) -> None:
+    """See to it that all parameters are known.
+
+    Raises:
+        ConfigurationError: one is not, with the name that it may have been meant to be.
+    """
+    if params.keys() <= known:
+        return
+    name = min(params.keys() - known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ConfigurationError(
+        f"unknown parameter {name!r}: {hint}A parameter this library does not know goes into extra_body={{...}}"
+    )
+
+
+def written(
+    params: Mapping[str, Any], writers: Mapping[str, Writer], known: frozenset[str]
+) -> dict[str, Any]:
     """The JSON body: what the caller set and nothing else; without a writer, a value goes out as it is.
 
     Raises:
         ConfigurationError: naming the parameter and what it takes.
     """
+    # Before anything is found missing: it may be there, misspelt.
+    refuse_unknown(params, known)
     body: dict[str, Any] = {}
     for name, value in params.items():
         if name not in OPTION_NAMES:

@@ -43,7 +43,7 @@ def response_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     Raises:
         ConfigurationError: naming the parameter and what it takes.
     """
-    body = written(params, _WRITERS)
+    body = written(params, _WRITERS, KNOWN)
     if not body.get("input"):
         raise ConfigurationError("input is empty: give a text, or a list with at least one item")
     if stream:

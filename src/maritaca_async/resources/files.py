@@ -59,7 +59,8 @@ class AsyncFiles(StoredResource):
         try:
             return await self._upload(request, source, fields)
         finally:
-            await asyncio.to_thread(source.close)
+            # Shielded: cancelled while it waits for a thread, it would never run.
+            await asyncio.shield(asyncio.to_thread(source.close))
 
     def list(self, **params: Unpack[FileListParams]) -> AsyncPages[FileObject]:
         """The uploaded files. `await` it for a page, or iterate over all of them with `async for`.
