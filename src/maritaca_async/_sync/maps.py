@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from .closing import Closing
 from .portal import run, run_close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from .._core.bulk import AsyncMap, MapResult
     from .._core.inputs import Fed, Item
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Map(Generic[T]):
+class Map(Closing, Generic[T]):
     """The results of many calls; the blocking twin of `AsyncMap`."""
 
     def __init__(
@@ -52,14 +52,6 @@ class Map(Generic[T]):
                 raise StopIteration
             if not hungry:
                 run(self._twin.fill)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Cancel what is under way, and wait until it has ended; as often as one likes."""
