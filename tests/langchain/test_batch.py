@@ -103,7 +103,7 @@ async def test_failure_in_abatch_cancels_what_is_under_way(make_model: Make, san
         await make_model().abatch(inputs, {"max_concurrency": 4})
     seen = len(sandbox.requests)
     await asyncio.sleep(0.4)
-    assert seen <= len(sandbox.requests) <= 8
+    assert len(sandbox.requests) <= seen + 4 < len(inputs)
     assert sandbox.in_flight == 0
 
 
