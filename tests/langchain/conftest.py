@@ -14,18 +14,11 @@ from langchain_maritaca import ChatMaritaca
 from maritaca_async.sandbox import Sandbox
 
 
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of the test's own: what an earlier test cancelled may still be on its way to another."""
     with Sandbox() as running:
         yield running
-
-
-@pytest.fixture
-def sandbox(running_sandbox: Sandbox) -> Sandbox:
-    """A sandbox that has seen nothing yet and works as it should."""
-    running_sandbox.options = type(running_sandbox.options)()
-    running_sandbox.reset()
-    return running_sandbox
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ PAIRS = [
 LOOP_SIDE = {"aclose", "close", "take", "fill", "start", "ended", "check_time", "occupy"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running

@@ -24,7 +24,7 @@ from maritaca_async.sandbox import Fault, Sandbox
 ASK: dict[str, Any] = {"model": "sabia-4", "input": "Conte uma história curta."}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
@@ -32,7 +32,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[Maritaca]:
-    sandbox.reset()
     with Maritaca(KEY, base_url=sandbox.base_url, max_retries=0) as made:
         yield made
 

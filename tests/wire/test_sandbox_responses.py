@@ -39,16 +39,10 @@ PERSON: dict[str, Any] = {
 AS_PERSON = {"format": {"type": "json_schema", "name": "pessoa", "schema": PERSON, "strict": True}}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
-
-
-@pytest.fixture
-def sandbox(shared: Sandbox) -> Sandbox:
-    shared.reset()
-    return shared
 
 
 @pytest.fixture
