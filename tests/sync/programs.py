@@ -139,6 +139,7 @@ def fork_with_an_open_stream() -> None:
 
 
 def interrupt_a_call() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
     try:
