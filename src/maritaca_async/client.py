@@ -18,7 +18,7 @@ from ._core.options import (
     resolve_retries,
     resolve_timeout,
 )
-from ._core.ratelimit import Limiter, new_limiter
+from ._core.ratelimit import Limiters
 from ._core.request import check_api_key, check_base_url, hidden, merge_headers
 from ._core.transport import Transport
 from .errors import ConfigurationError
@@ -66,7 +66,7 @@ class AsyncMaritaca:
         self._api_key = check_api_key(api_key)
         self._settings: ClientOptions = {**options, "base_url": self._base_url}
         self._transport = Transport(network)
-        self._limiter: Limiter | None = new_limiter(options.get("rate_limits"))
+        self._limiters = Limiters(options.get("rate_limits"))
         self._bind()
 
     def _bind(self, budget: RetryBudget | None = None) -> None:
@@ -86,7 +86,7 @@ class AsyncMaritaca:
             headers=extra_headers(settings),
             query=extra_query(settings),
             hooks=check_hooks(settings.get("hooks")),
-            limiter=self._limiter,
+            limiter=self._limiters.of(self._api_key),
         )
         self.chat: AsyncChat = AsyncChat(engine, defaults)
         """Chat completions."""
@@ -124,8 +124,6 @@ class AsyncMaritaca:
         vars(made).update(vars(self))
         if api_key is not None:
             made._api_key = check_api_key(api_key)
-            # The service counts by key.
-            made._limiter = new_limiter(self._settings.get("rate_limits"))
         made._settings = _merge(self._settings, options)
         made._bind(self._engine.budget)
         return made
@@ -181,8 +179,7 @@ class AsyncMaritaca:
     async def aclose(self) -> None:
         """Close all connections; calls under way fail, and later ones raise `ConfigurationError`."""
         await self._transport.aclose()
-        if self._limiter is not None:
-            self._limiter.close()
+        self._limiters.close()
 
     async def __aenter__(self) -> Self:
         return self

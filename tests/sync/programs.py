@@ -201,6 +201,20 @@ def context_variables_travel() -> None:
     assert run(read) == "from the caller"
 
 
+def exit_in_a_call_ends_only_that_call() -> None:
+    from maritaca_async._sync.portal import run
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    try:
+        run(leave)
+    except SystemExit as error:
+        assert error.code == 3
+        ask()
+        print("end")
+
+
 def many_threads() -> None:
     def work(number: int) -> None:
         for turn in range(10):

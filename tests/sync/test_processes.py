@@ -48,6 +48,7 @@ def assert_clean(done: subprocess.CompletedProcess[str], *, said: str = "end") -
         "context_variables_travel",
         "call_on_the_loop_thread",
         "gevent_is_refused",
+        "exit_in_a_call_ends_only_that_call",
     ],
 )
 def test_program_ends_well_and_silently(name: str) -> None:

@@ -9,12 +9,13 @@ import warnings
 
 import pytest
 from conftest import KEY
-from scripted import ASK, Exchange, ScriptedServer, answers, completion
+from scripted import ASK, GOOD_STREAM, Exchange, ScriptedServer, answers, completion, streams
 
 from maritaca_async import (
     APIConnectionError,
     APIResponseError,
     APIStatusError,
+    APIStreamError,
     APITimeoutError,
     AsyncMaritaca,
     AuthenticationError,
@@ -561,6 +562,18 @@ async def test_key_that_the_server_echoes_is_hidden_in_the_error() -> None:
             await maritaca.chat.completions.create(**ASK)
     assert KEY not in str(caught.value) + caught.value.body
     assert "**********" in str(caught.value)
+
+
+async def test_key_that_the_server_echoes_is_hidden_in_a_stream_too() -> None:
+    echo = {"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}
+    later = [*GOOD_STREAM[:2], echo]
+    for script in (streams(echo), streams(*later), *answers(echo)):
+        async with ScriptedServer((script,)) as server, client(server) as maritaca:
+            with pytest.raises(APIStreamError) as caught:
+                async for _ in await maritaca.chat.completions.create(**ASK, stream=True):
+                    pass
+        assert KEY not in str(caught.value) + caught.value.body
+        assert "**********" in str(caught.value)
 
 
 async def test_list_of_models_that_is_no_list_is_an_error() -> None:

@@ -223,3 +223,14 @@ def test_hooks_are_pickled_when_functions_of_a_module(
     assert getattr(restored, "_twin", restored)._settings["hooks"].on_retry is module_hook
     with pytest.raises(ConfigurationError, match="hooks=.* only functions of a module"):
         pickle.dumps(kind(hooks=Hooks(on_retry=lambda event: None)))
+
+
+def test_exit_in_a_hook_does_not_end_the_loop_of_the_blocking_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def leave(_event: object) -> None:
+        raise SystemExit(3)
+
+    with Sandbox() as sandbox, Maritaca(KEY, base_url=sandbox.base_url, hooks=Hooks(on_request=leave)) as one:
+        assert one.chat.completions.create(**ASK).choices
+        assert "a hook failed" in caplog.text

@@ -7,6 +7,7 @@ import copy
 import gc
 import pickle
 import random
+import threading
 import time
 
 import pytest
@@ -17,6 +18,7 @@ from maritaca_async import (
     APITimeoutError,
     AsyncMaritaca,
     ConfigurationError,
+    MaritacaError,
     RateLimitError,
     RateLimits,
     RetryPolicy,
@@ -239,3 +241,51 @@ def test_copies_of_a_client_keep_the_limits_and_count_by_themselves(duplicate, m
     assert made._settings["rate_limits"] == RateLimits.tier(3)
     assert made._engine.limiter is not client._engine.limiter
     assert hash(RateLimits.tier(3)) == hash(RateLimits.tier(3))
+
+
+async def test_copies_count_by_key() -> None:
+    other = "another-key-0123456789"
+    limits = RateLimits(requests_per_minute=2)
+    async with (
+        Sandbox() as sandbox,
+        AsyncMaritaca(KEY, base_url=sandbox.base_url, rate_limits=limits, timeout=1.0) as client,
+    ):
+        for number, key in enumerate([None, KEY, other, other]):
+            await client.with_options(api_key=key).chat.completions.create(**question(number))
+        for key in (None, KEY, other):
+            with pytest.raises(APITimeoutError, match="rate limits"):
+                await client.with_options(api_key=key).chat.completions.create(**question(7))
+        assert len(sandbox.requests) == 4
+
+
+async def test_closing_ends_the_waiting_under_another_key() -> None:
+    async with Sandbox(latency=5) as sandbox:
+        client = AsyncMaritaca(KEY, base_url=sandbox.base_url, rate_limits=RateLimits(concurrency=1))
+        other = client.with_options(api_key="another-key-0123456789")
+        calls = [asyncio.create_task(other.chat.completions.create(**question(n))) for n in range(2)]
+        await asyncio.sleep(0.1)
+        await client.aclose()
+        ended = asyncio.gather(*calls, return_exceptions=True)
+        under_way, waiting = await asyncio.wait_for(ended, 2)
+        assert isinstance(under_way, MaritacaError)
+        assert isinstance(waiting, ConfigurationError)
+
+
+def test_turn_comes_although_the_loop_that_freed_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "HELD_SECONDS", 1.0)
+    limits = RateLimits(requests_per_minute=1, concurrency=1)
+    with Sandbox(latency=0.3) as sandbox:
+        client = AsyncMaritaca(KEY, base_url=sandbox.base_url, rate_limits=limits, timeout=8.0)
+        answered: list[str] = []
+
+        def ask(number: int) -> None:
+            completion = asyncio.run(client.chat.completions.create(**question(number)))
+            answered.append(completion.choices[0].message.content or "")
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+        threads[0].start()
+        time.sleep(0.1)
+        threads[1].start()  # waits for the first one's place, then for the minute to pass
+        for thread in threads:
+            thread.join(9)
+        assert len(answered) == 2

@@ -17,6 +17,7 @@ from ..errors import (
     APIConnectionError,
     APIError,
     APIResponseError,
+    APIStreamError,
     APITimeoutError,
     RateLimitError,
     RequestInfo,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ERROR_BODY_SECONDS = 5.0
+_HIDDEN = "**********"
 _USER_AGENT = f"maritaca-async/{__version__} python/{platform.python_version()}"
 
 
@@ -92,7 +94,16 @@ class Engine:
 
     def redact(self, body: bytes) -> bytes:
         """A body without the key, should the server have echoed it."""
-        return body.replace(self._api_key.encode(), b"**********")
+        return body.replace(self._api_key.encode(), _HIDDEN.encode())
+
+    def redact_error(self, error: APIError) -> None:
+        """Take the key out of what the server wrote into an error."""
+        error.args = tuple(self._without_key(text) for text in error.args)
+        if isinstance(error, APIStreamError | APIResponseError):
+            error.body = self._without_key(error.body)
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._api_key, _HIDDEN)
 
     async def call(self, request: Request, parse: Callable[[bytes], T]) -> tuple[T, HttpInfo]:
         """Send a request and parse its answer.
@@ -141,6 +152,7 @@ class Engine:
                 limits=self.transport.limits,
                 request=call.request_info(),
                 http=call.http_info(reply),
+                redact=self.redact_error,
             )
             await stream.start()
             return stream

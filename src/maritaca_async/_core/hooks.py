@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .http_info import HttpInfo
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestEvent:
     """A request about to be sent. The later events of the same attempt carry this very object."""
 
@@ -34,7 +34,7 @@ class RequestEvent:
     """1 for the first attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseEvent:
     """An answer whose headers have arrived, whatever its status; its body has not."""
 
@@ -44,7 +44,7 @@ class ResponseEvent:
     """Status, headers, request id, attempts, and seconds from the call to these headers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RetryEvent:
     """An attempt that failed and will be followed by another."""
 
@@ -122,5 +122,5 @@ def _tell(hook: Callable[[Any], object] | None, event: object) -> None:
         return
     try:
         hook(event)
-    except Exception:  # noqa: BLE001 - whatever it is: who observes must not break what is observed
+    except (Exception, SystemExit):  # noqa: BLE001 - who observes must not break what is observed
         logger.warning("a hook failed, the call goes on", exc_info=True)

@@ -31,21 +31,43 @@ if TYPE_CHECKING:
     from .pace import Charge, Demand
 
 
-def new_limiter(limits: RateLimits | None) -> Limiter | None:
-    """What keeps a client within these limits; None for none.
+class Limiters:
+    """The rate limits of a client and of the copies that `with_options` made: the service counts by key."""
 
-    Raises:
-        ConfigurationError: `limits` is something else.
-    """
-    if limits is not None and not isinstance(limits, RateLimits):
-        raise ConfigurationError(
-            f"rate_limits must be RateLimits(...), such as RateLimits.tier(1), not {type(limits).__name__}"
-        )
-    return None if limits is None else Limiter(limits)
+    def __init__(self, limits: RateLimits | None) -> None:
+        """Begin without having counted anything.
+
+        Raises:
+            ConfigurationError: `limits` is something else.
+        """
+        if limits is not None and not isinstance(limits, RateLimits):
+            raise ConfigurationError(
+                f"rate_limits must be RateLimits(...), such as RateLimits.tier(1), not {type(limits).__name__}"
+            )
+        self._limits = limits
+        self._by_key: dict[str, Limiter] = {}
+        self._closed = False
+
+    def of(self, api_key: str) -> Limiter | None:
+        """What keeps the calls with a key within the limits; None where there are none."""
+        if self._limits is None:
+            return None
+        limiter = self._by_key.get(api_key)
+        if limiter is None:
+            limiter = self._by_key.setdefault(api_key, Limiter(self._limits))
+        if self._closed:
+            limiter.close()
+        return limiter
+
+    def close(self) -> None:
+        """Let all go on at once, now and later, to be told that the client is closed."""
+        self._closed = True
+        for limiter in list(self._by_key.values()):
+            limiter.close()
 
 
 class Limiter:
-    """The rate limits of one client, counted for each model."""
+    """The rate limits of one key, counted for each model."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
@@ -300,3 +322,11 @@ class _Line:
             if pending is not None:
                 pending.cancel()
             self._timers[loop] = loop.call_later(wait, self.advance)
+            waiting = [waiter.loop for waiter in self._waiting if not waiter.gone]
+        # This loop may end before the timer does: the loop of whoever is next has to look, too.
+        for other in waiting:
+            if other is loop:
+                return
+            with suppress(RuntimeError):
+                other.call_soon_threadsafe(self.advance)
+                return

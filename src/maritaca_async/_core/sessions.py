@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import weakref
 from contextlib import suppress
 from functools import partial
@@ -21,11 +22,13 @@ from .sockets import open_socket
 from .translation import bare, translate
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncGenerator
 
     from .network import Network, Proxy
     from .reply import Reply
+
+_FAREWELL: Final = 0.5
+"""Seconds that what is being sent gets to leave when the client is closed."""
 
 CLOSED: Final = "the client is closed: make a new one, or close it after its last call"
 
@@ -104,8 +107,15 @@ class LoopSession:
             self._forget()
             for reply in list(self.open):
                 reply.close()
-            for session in self._own_sessions():
-                await session.close()
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    for session in self._own_sessions():
+                        await session.close()
+            except TimeoutError:
+                # What is still to be sent, to a server that stopped reading, would hold its connection for ever.
+                for made in list(self.sockets):
+                    with suppress(OSError):
+                        made.shutdown(socket.SHUT_RDWR)
 
     async def acquire(self) -> None:
         """Wait for a place, in order of arrival."""

@@ -27,6 +27,7 @@ from .request import parse_error, snippet
 from .sse import ServerSentEvent, SSEDecoder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from .http_info import HttpInfo
@@ -78,8 +79,10 @@ class AsyncStream(Generic[T]):
         limits: Limits,
         request: RequestInfo,
         http: HttpInfo,
+        redact: Callable[[APIError], None],
     ) -> None:
         self._http = http
+        self._redact = redact
         self._reply = reply
         self._decoder = decoder
         self._decode = decoder.decode
@@ -297,6 +300,7 @@ class AsyncStream(Generic[T]):
 
     def _fail(self, shortfall: APIError) -> APIError:
         """End before the answer is complete; the error is raised now and whenever more is asked for."""
+        self._redact(shortfall)
         self._finish(shortfall)
         self._reply.abandon()
         shortfall.request = shortfall.request or self._request

@@ -154,8 +154,8 @@ async def _request(
     return response
 
 
-class _Pieces(aiohttp.AsyncIterablePayload):
-    """A body in pieces that is sent to its end, or ends its connection at once.
+class _Whole(aiohttp.Payload):
+    """A body that is sent to its end, or ends its connection at once.
 
     A connection that only closes first waits for the server to take what is buffered, maybe for ever.
     """
@@ -171,11 +171,18 @@ class _Pieces(aiohttp.AsyncIterablePayload):
             raise
 
 
-def _payload(body: bytes | InlinedBody | Upload | None) -> bytes | io.BytesIO | _Pieces | None:
-    """Large bodies go out in pieces, so that the loop can do other things in between."""
+class _Pieces(_Whole, aiohttp.AsyncIterablePayload):
+    """A body that is made while it is sent."""
+
+
+class _Large(_Whole, aiohttp.BytesIOPayload):
+    """A body that goes out in pieces, so that the loop can do other things in between."""
+
+
+def _payload(body: bytes | InlinedBody | Upload | None) -> bytes | aiohttp.Payload | None:
     if isinstance(body, InlinedBody | Upload):
         return _Pieces(body.pieces())
-    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
+    return _Large(io.BytesIO(body)) if body is not None and len(body) > _LARGE_BODY else body
 
 
 @lru_cache(maxsize=64)

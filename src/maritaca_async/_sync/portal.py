@@ -173,7 +173,7 @@ class _Outcome(Generic[T]):
 
     __slots__ = ("_error", "_value")
 
-    def __init__(self, value: T | None = None, error: Exception | None = None) -> None:
+    def __init__(self, value: T | None = None, error: BaseException | None = None) -> None:
         self._value = value
         self._error = error
 
@@ -192,7 +192,8 @@ async def _outcome(
 ) -> _Outcome[T]:
     try:
         return _Outcome(await function(*args))
-    except Exception as error:  # noqa: BLE001 - raised by the caller
+    # An exit raised here would end the loop for everybody.
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
         return _Outcome(error=error)
     finally:
         finished.set()
