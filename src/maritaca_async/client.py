@@ -108,7 +108,8 @@ class AsyncMaritaca:
     def with_options(self, *, api_key: str | None = None, **options: Unpack[CallDefaults]) -> Self:
         """A client with other defaults on the same connections; closing either closes both.
 
-        It also shares the limits and the budget of retries, so it costs next to nothing.
+        It also shares the budget of retries and the rate limits, which count the calls of each key by
+        themselves, so it costs next to nothing.
 
         Args:
             api_key: Another key, of another customer for example. Default: the same.
