@@ -1,9 +1,11 @@
 """Many calls at once: as many as the service bears, not as many as the machine has cores."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final, cast
 
 from langchain_core.language_models import LanguageModelInput
@@ -12,15 +14,18 @@ from langchain_core.outputs import ChatResult, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor, ensure_config, get_config_list
 
-from maritaca_async import ConfigurationError
+from maritaca_async import Cancellation, ConfigurationError
 
+from ._calls import with_wire_tools
 from ._context import ContextAwareChatModel
 
 BATCH_CONCURRENCY: Final = 100
 """Calls that a batch makes at once when the config sets no `max_concurrency`."""
 
 Configs = RunnableConfig | Sequence[RunnableConfig] | None
+"""One configuration for all inputs, or one for each."""
 Progress = Callable[[int, int, ChatResult], object]
+"""Called with the number of inputs that are finished, of all inputs, and the newest answer."""
 
 
 class BatchingChatModel(ContextAwareChatModel):
@@ -36,6 +41,8 @@ class BatchingChatModel(ContextAwareChatModel):
     ) -> list[AIMessage]:
         """Answer many inputs, 100 at once unless `config["max_concurrency"]` says otherwise.
 
+        A failure, like Ctrl-C, is raised at once, and the calls under way are cancelled.
+
         Args:
             inputs: What `invoke` takes, many times.
             config: One config for all, or one for each.
@@ -46,16 +53,12 @@ class BatchingChatModel(ContextAwareChatModel):
             The answers, in the order of the inputs.
         """
         configs = _bounded(config, len(inputs))
-
-        def answer(value: LanguageModelInput, config: RunnableConfig) -> Any:
-            try:
-                return self.invoke(value, config, **kwargs)
-            except Exception as error:
-                if return_exceptions:
-                    return error
-                raise
-
-        return _in_threads(answer, inputs, configs, _concurrency(configs))
+        if len(inputs) == 1 and not return_exceptions:
+            return [self.invoke(inputs[0], configs[0], **kwargs)]
+        answer = partial(self.invoke, **with_wire_tools(kwargs))
+        asked = zip(inputs, configs, strict=True)
+        with _in_threads(answer, asked, _concurrency(configs), keep_errors=return_exceptions) as futures:
+            return _in_order(future.result() for future in as_completed(futures))
 
     async def abatch(
         self,
@@ -66,9 +69,10 @@ class BatchingChatModel(ContextAwareChatModel):
         **kwargs: Any,
     ) -> list[AIMessage]:
         """`batch` for asynchronous code. When a call fails and raises, the others are cancelled."""
-        configs = _bounded(config, len(inputs))
-        answer = self._answerer(kwargs, return_exceptions=return_exceptions)
-        return await _gather(answer, zip(inputs, configs, strict=True), _concurrency(configs))
+        configs, answer = _bounded(config, len(inputs)), partial(self.ainvoke, **with_wire_tools(kwargs))
+        asked = zip(inputs, configs, strict=True)
+        async with _in_tasks(answer, asked, _concurrency(configs), keep_errors=return_exceptions) as tasks:
+            return _in_order(await asyncio.gather(*tasks))
 
     def batch_as_completed(
         self,
@@ -78,11 +82,15 @@ class BatchingChatModel(ContextAwareChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """`batch`, with each answer as soon as it is there, beside the place of its input."""
-        configs = _bounded(config, len(inputs))
-        return super().batch_as_completed(
-            inputs, configs, return_exceptions=cast("Any", return_exceptions), **kwargs
-        )
+        """`batch`, with each answer as soon as it is there, beside the place of its input.
+
+        Leave it early and the calls under way are cancelled.
+        """
+        configs, answer = _bounded(config, len(inputs)), partial(self.invoke, **with_wire_tools(kwargs))
+        asked = zip(inputs, configs, strict=True)
+        with _in_threads(answer, asked, _concurrency(configs), keep_errors=return_exceptions) as futures:
+            for future in as_completed(futures):
+                yield future.result()
 
     async def abatch_as_completed(
         self,
@@ -92,15 +100,10 @@ class BatchingChatModel(ContextAwareChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """`batch_as_completed` for asynchronous code. Leave it early and the calls under way are cancelled."""
-        configs = _bounded(config, len(inputs))
-        answer = self._answerer(kwargs, return_exceptions=return_exceptions)
-
-        async def placed(place: int, *asked: Any) -> tuple[int, Any]:
-            return place, await answer(*asked)
-
-        asked = zip(range(len(inputs)), inputs, configs, strict=True)
-        async with _started(placed, asked, _concurrency(configs)) as tasks:
+        """`batch_as_completed` for asynchronous code."""
+        configs, answer = _bounded(config, len(inputs)), partial(self.ainvoke, **with_wire_tools(kwargs))
+        asked = zip(inputs, configs, strict=True)
+        async with _in_tasks(answer, asked, _concurrency(configs), keep_errors=return_exceptions) as tasks:
             for task in asyncio.as_completed(tasks):
                 yield await task
 
@@ -129,18 +132,14 @@ class BatchingChatModel(ContextAwareChatModel):
             ConfigurationError: `max_concurrency` is below 1.
         """
         _check_concurrency(max_concurrency)
-        options = {**_inherited(), **kwargs}
+        options = {**_inherited(), **with_wire_tools(kwargs)}
 
-        async def answer(value: LanguageModelInput) -> Any:
+        async def answer(value: LanguageModelInput) -> ChatResult:
             messages = self._convert_input(value).to_messages()
-            try:
-                return _chat_result(await self.agenerate([messages], stop=stop, **options))
-            except Exception as error:
-                if return_exceptions:
-                    return error
-                raise
+            return _chat_result(await self.agenerate([messages], stop=stop, **options))
 
-        return await _gather(answer, zip(inputs), max_concurrency)
+        async with _in_tasks(answer, zip(inputs), max_concurrency, keep_errors=return_exceptions) as tasks:
+            return _in_order(await asyncio.gather(*tasks))
 
     def batch_with_progress(
         self,
@@ -167,56 +166,19 @@ class BatchingChatModel(ContextAwareChatModel):
             ConfigurationError: `max_concurrency` is below 1.
         """
         _check_concurrency(max_concurrency)
-        options = {**_inherited(), **kwargs}
+        options = {**_inherited(), **with_wire_tools(kwargs)}
 
-        def answer(value: LanguageModelInput, _config: RunnableConfig) -> ChatResult:
+        def answer(value: LanguageModelInput) -> ChatResult:
             messages = self._convert_input(value).to_messages()
             return _chat_result(self.generate([messages], stop=stop, **options))
 
-        return _in_threads(answer, inputs, [RunnableConfig()] * len(inputs), max_concurrency, callback)
-
-    def _answerer(
-        self, kwargs: Mapping[str, Any], *, return_exceptions: bool
-    ) -> Callable[[LanguageModelInput, RunnableConfig], Awaitable[Any]]:
-        async def answer(value: LanguageModelInput, config: RunnableConfig) -> Any:
-            try:
-                return await self.ainvoke(value, config, **kwargs)
-            except Exception as error:
-                if return_exceptions:
-                    return error
-                raise
-
-        return answer
-
-
-def _in_threads(
-    answer: Callable[[Any, RunnableConfig], Any],
-    inputs: Sequence[Any],
-    configs: Sequence[RunnableConfig],
-    concurrency: int,
-    callback: Progress | None = None,
-) -> list[Any]:
-    """The results in order.
-
-    The first failure keeps what has not begun from beginning, and is raised when nothing is under way any
-    more; Ctrl-C is raised at once.
-    """
-    if len(inputs) == 1 and callback is None:
-        return [answer(inputs[0], configs[0])]
-    executor = ContextThreadPoolExecutor(max_workers=concurrency)
-    patient = True
-    try:
-        futures = [executor.submit(answer, *asked) for asked in zip(inputs, configs, strict=True)]
-        for answered, future in enumerate(as_completed(futures), 1):
-            result = future.result()
-            if callback is not None:
-                callback(answered, len(futures), result)
-        return [future.result() for future in futures]
-    except KeyboardInterrupt:
-        patient = False
-        raise
-    finally:
-        executor.shutdown(wait=patient, cancel_futures=True)
+        answers: list[tuple[int, ChatResult]] = []
+        with _in_threads(answer, zip(inputs), max_concurrency, keep_errors=False) as futures:
+            for future in as_completed(futures):
+                answers.append(future.result())
+                if callback is not None:
+                    callback(len(answers), len(inputs), answers[-1][1])
+        return _in_order(answers)
 
 
 def _bounded(config: Configs, length: int) -> list[RunnableConfig]:
@@ -238,18 +200,51 @@ def _check_concurrency(value: int | None) -> None:
         raise ConfigurationError(f"max_concurrency must be at least 1, not {value!r}")
 
 
+@contextmanager
+def _in_threads(
+    call: Callable[..., Any], asked: Iterable[tuple[Any, ...]], concurrency: int, *, keep_errors: bool
+) -> Iterator[list[Future[tuple[int, Any]]]]:
+    """Each call's place and answer, so many at once; what is not done at the end is cancelled."""
+
+    def run(place: int, args: tuple[Any, ...]) -> tuple[int, Any]:
+        try:
+            return place, call(*args)
+        except Exception as error:
+            if keep_errors:
+                return place, error
+            raise
+
+    executor, calls = ContextThreadPoolExecutor(max_workers=concurrency), Cancellation()
+    try:
+        with calls:
+            futures = [executor.submit(run, place, args) for place, args in enumerate(asked)]
+        yield futures
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        calls.cancel()
+
+
 @asynccontextmanager
-async def _started(
-    call: Callable[..., Awaitable[Any]], asked: Iterable[tuple[Any, ...]], concurrency: int
-) -> AsyncIterator[list[asyncio.Task[Any]]]:
-    """One task for each call, so many of them at once; what is not done at the end is cancelled."""
-    places = asyncio.Semaphore(concurrency)
+async def _in_tasks(
+    call: Callable[..., Awaitable[Any]],
+    asked: Iterable[tuple[Any, ...]],
+    concurrency: int,
+    *,
+    keep_errors: bool,
+) -> AsyncIterator[list[asyncio.Task[tuple[int, Any]]]]:
+    """Each call's place and answer, so many at once; what is not done at the end is cancelled."""
+    free = asyncio.Semaphore(concurrency)
 
-    async def run(args: tuple[Any, ...]) -> Any:
-        async with places:
-            return await call(*args)
+    async def run(place: int, args: tuple[Any, ...]) -> tuple[int, Any]:
+        async with free:
+            try:
+                return place, await call(*args)
+            except Exception as error:
+                if keep_errors:
+                    return place, error
+                raise
 
-    tasks = [asyncio.create_task(run(args)) for args in asked]
+    tasks = [asyncio.create_task(run(place, args)) for place, args in enumerate(asked)]
     try:
         yield tasks
     finally:
@@ -258,11 +253,9 @@ async def _started(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _gather(
-    call: Callable[..., Awaitable[Any]], asked: Iterable[tuple[Any, ...]], concurrency: int
-) -> list[Any]:
-    async with _started(call, asked, concurrency) as tasks:
-        return await asyncio.gather(*tasks)
+def _in_order(answers: Iterable[tuple[int, Any]]) -> list[Any]:
+    """The answers by the places of their inputs."""
+    return [answer for _, answer in sorted(answers, key=itemgetter(0))]
 
 
 def _inherited() -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Bill:
     """What is known about a run that ended well."""
 

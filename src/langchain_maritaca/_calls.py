@@ -56,8 +56,24 @@ def call_parameters(
         if _OTHER_NAMES[field] in found:
             raise ChatMaritacaConfigurationError(f"given twice: {_OTHER_NAMES[field]}, also as {field}")
         found[_OTHER_NAMES[field]] = found.pop(field)
-    tools = found.get("tools")
-    return _with_wire_tools(found) if tools is not None and not is_wire(tools) else found
+    return with_wire_tools(found)
+
+
+def with_wire_tools(call: dict[str, Any]) -> dict[str, Any]:
+    """What was written in a call, its tools as a request takes them.
+
+    Raises:
+        ChatMaritacaConfigurationError: tools that cannot be sent, or one that is switched off at once.
+    """
+    tools = call.get("tools")
+    if tools is None or is_wire(tools):
+        return call
+    if not isinstance(tools, Sequence):
+        raise ChatMaritacaConfigurationError(f"tools must be a list of tools, not {tools!r:.200}")
+    functions, flags = wire_tools(tools)
+    refuse_contradiction(flags, call)
+    ready = {name: value for name, value in call.items() if name != "tools"} | flags
+    return {**ready, "tools": functions} if functions or not flags else ready
 
 
 def refuse_contradiction(flags: Mapping[str, bool], given: Mapping[str, Any]) -> None:
@@ -70,12 +86,3 @@ def refuse_contradiction(flags: Mapping[str, bool], given: Mapping[str, Any]) ->
         raise ChatMaritacaConfigurationError(
             f"asked for among the tools, and switched off: {', '.join(refused)}"
         )
-
-
-def _with_wire_tools(call: dict[str, Any]) -> dict[str, Any]:
-    tools = call.pop("tools")
-    if not isinstance(tools, Sequence):
-        raise ChatMaritacaConfigurationError(f"tools must be a list of tools, not {tools!r:.200}")
-    functions, flags = wire_tools(tools)
-    refuse_contradiction(flags, call)
-    return {**call, **flags, **({"tools": functions} if functions or not flags else {})}

@@ -198,7 +198,12 @@ class ConnectedChatModel(BaseChatModel):
         return values
 
     @model_validator(mode="after")
-    def _check_connection(self) -> Self:
+    def validate_environment(self) -> Self:
+        """Look at the connection, which opens nothing and says at once what is wrong with key, URL or timeouts.
+
+        Raises:
+            ValueError: a setting that cannot work.
+        """
         delay, longest = self.retry_delay, self.retry_max_delay
         if delay is not None and delay < 0:
             raise ValueError("retry_delay must be non-negative")
@@ -207,7 +212,7 @@ class ConnectedChatModel(BaseChatModel):
         if self.retry_multiplier is not None and self.retry_multiplier < 1:
             raise ValueError("retry_multiplier must be at least 1")
         if self.client is None and self.async_client is None:
-            # Made now, for it opens nothing and says at once what is wrong with key, URL or timeouts.
+            _forget_derived(vars(self))
             _ = self._clients
         return self
 

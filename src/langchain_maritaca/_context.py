@@ -1,26 +1,38 @@
 """Keeping a conversation within the model's context."""
 
+import asyncio
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Self, TypedDict
 
-from langchain_core.language_models import ModelProfile
+from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.messages import BaseMessage
 from pydantic import model_validator
 
 from maritaca_async import count_tokens
-from maritaca_async.catalogue import find_model
+from maritaca_async.catalogue import MODELS, find_model
 
-from ._counting import CountedPrompt, counted_prompt, text_counter
+from ._counting import CountedPrompt, counted_prompt, rough_length, text_counter
 from ._errors import ChatMaritacaConfigurationError
+from ._payload import request_params
 from ._planning import PlanningChatModel
 from ._trimming import shortened
 
-_log: Final = logging.getLogger("langchain_maritaca")
+logger: Final = logging.getLogger("langchain_maritaca")
+"""Told when messages are left out, at level INFO."""
 
-# What every model of the catalogue has.
-_USUAL_CONTEXT: Final = 128_000
+DEFAULT_CONTEXT_LIMIT: Final = 128_000
+"""Tokens of a model that is in no table: what every model of the catalogue has."""
+
+MODEL_CONTEXT_LIMITS: Final[dict[str, int]] = {model.id: model.context_tokens for model in MODELS}
+"""The most tokens of each model's prompt and answer together. What is changed here counts from then on."""
+
+CONTEXT_WARNING_THRESHOLD: Final = 0.9
+"""What `context_warning_threshold` is by default."""
+
+# Characters that an event loop may count: up to 2 ms. Another thread costs 0.05 ms.
+_LONG: Final = 10_000
 
 
 class ContextUsage(TypedDict):
@@ -43,11 +55,12 @@ class ContextAwareChatModel(PlanningChatModel):
 
     max_context_tokens: int | None = None
     """The most tokens a prompt may have. Where this is set, every prompt is counted; one near or above the
-    limit makes a warning, unless `auto_truncate` cuts it. Default: the model's context; no counting."""
+    limit makes a warning, unless `auto_truncate` cuts it. Asynchronous calls count long prompts in another
+    thread. Default: the model's context; no counting."""
     auto_truncate: bool = False
     """Whether a conversation that is too long loses its oldest messages before it is sent, as by
     `truncate_messages`."""
-    context_warning_threshold: float = 0.9
+    context_warning_threshold: float = CONTEXT_WARNING_THRESHOLD
     """Share of the limit from which a prompt that is counted makes a warning, 0 to 1."""
 
     @model_validator(mode="after")
@@ -70,7 +83,7 @@ class ContextAwareChatModel(PlanningChatModel):
 
     def check_context_usage(
         self,
-        messages: Sequence[BaseMessage],
+        messages: LanguageModelInput,
         warn: bool = True,  # noqa: FBT001, FBT002 - as in langchain-maritaca
     ) -> ContextUsage:
         """How much of the context the messages take, together with the constructor's tools.
@@ -79,7 +92,7 @@ class ContextAwareChatModel(PlanningChatModel):
         that, or `max_context_tokens` if it is less.
 
         Args:
-            messages: The conversation.
+            messages: The conversation, as `invoke` takes it.
             warn: Whether to warn from `context_warning_threshold` on.
         """
         given = self._own_params()
@@ -90,7 +103,7 @@ class ContextAwareChatModel(PlanningChatModel):
 
     def truncate_messages(
         self,
-        messages: Sequence[BaseMessage],
+        messages: LanguageModelInput,
         max_tokens: int | None = None,
         preserve_system: bool = True,  # noqa: FBT001, FBT002 - as in langchain-maritaca
         preserve_recent: int = 1,
@@ -98,12 +111,12 @@ class ContextAwareChatModel(PlanningChatModel):
         """The messages without the oldest ones, so that the rest fits.
 
         The rest is in order and without a gap, and has a tool's result only together with the call it
-        answers. The messages given stay as they are. How many are left out is said to the logger
+        answers: a result without a call, which the service would refuse, goes first. The messages given stay as they are. How many are left out is said to the logger
         `langchain_maritaca`, at level INFO. Where what must stay is too long by itself, that is what
         comes back, with a warning.
 
         Args:
-            messages: The conversation.
+            messages: The conversation, as `invoke` takes it.
             max_tokens: The most tokens of the rest and the constructor's tools. Default: the limit of
                 `check_context_usage`.
             preserve_system: Whether all system messages stay, each in its place.
@@ -125,6 +138,28 @@ class ContextAwareChatModel(PlanningChatModel):
 
     # What calls do
 
+    def _request(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        call: Mapping[str, Any],
+        *,
+        stream: bool = False,
+    ) -> dict[str, Any]:
+        given = self._given(stop, call, stream=stream)
+        return request_params(self._fitting(messages, given), given)
+
+    async def _arequest(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        call: Mapping[str, Any],
+        *,
+        stream: bool = False,
+    ) -> dict[str, Any]:
+        given = self._given(stop, call, stream=stream)
+        return request_params(await self._afitting(messages, given), given)
+
     @property
     def _counts_prompts(self) -> bool:
         return self.auto_truncate or self.max_context_tokens is not None
@@ -138,15 +173,24 @@ class ContextAwareChatModel(PlanningChatModel):
         """
         if not self._counts_prompts:
             return messages
-        prompt, limit = self._counted(messages, given), self._prompt_limit(given)
+        return self._within_limit(self._counted(messages, given), given)
+
+    async def _afitting(self, messages: list[BaseMessage], given: Mapping[str, Any]) -> list[BaseMessage]:
+        """`_fitting` for an event loop, which a long conversation does not hold up."""
+        if not self._counts_prompts or rough_length(messages) <= _LONG:
+            return self._fitting(messages, given)
+        return self._within_limit(await asyncio.to_thread(self._counted, messages, given), given)
+
+    def _within_limit(self, prompt: CountedPrompt, given: Mapping[str, Any]) -> list[BaseMessage]:
+        limit = self._prompt_limit(given)
         if self.auto_truncate:
             kept = shortened(prompt, limit, preserve_system=True, preserve_recent=1)
             _report(prompt, kept, limit)
             return kept.messages
         _warn_of(self._usage(prompt, limit))
-        return messages
+        return prompt.messages
 
-    def _counted(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> CountedPrompt:
+    def _counted(self, messages: LanguageModelInput, given: Mapping[str, Any]) -> CountedPrompt:
         count = text_counter(given["model"], self.custom_get_token_ids)
         return counted_prompt(messages, given.get("tools") or (), count)
 
@@ -178,7 +222,7 @@ class ContextAwareChatModel(PlanningChatModel):
 
 def _context_of(name: str) -> int:
     model = find_model(name)
-    return _USUAL_CONTEXT if model is None else model.context_tokens
+    return MODEL_CONTEXT_LIMITS.get(name if model is None else model.id, DEFAULT_CONTEXT_LIMIT)
 
 
 def _warn_of(usage: ContextUsage) -> None:
@@ -199,7 +243,7 @@ def _report(prompt: CountedPrompt, kept: CountedPrompt, limit: int) -> None:
     """Say what was cut, and warn where that was not enough."""
     given, left = len(prompt.messages), len(kept.messages)
     if left < given:
-        _log.info(
+        logger.info(
             "left out %d of %d messages: %d tokens remain of at most %d",
             given - left,
             given,

@@ -8,13 +8,17 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from langchain_core.messages import convert_to_messages
+
 from maritaca_async import TokenCount, count_tokens
 
+from ._content import texts_of
 from ._payload import wire_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import BaseMessage
 
     from ._content import Wire
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_REMEMBERED: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CountedPrompt:
     """A prompt of which every part is counted."""
 
@@ -59,15 +63,30 @@ def text_counter(model: str, encode: Callable[[str], list[int]] | None) -> Count
     return lambda text: TokenCount(len(encode(text)), exact=True)
 
 
-def counted_prompt(messages: Iterable[BaseMessage], tools: Iterable[Wire], count: CountText) -> CountedPrompt:
-    """The prompt with all its counts; the tools are those that a request takes."""
-    messages = list(messages)
+def counted_prompt(given: LanguageModelInput, tools: Iterable[Wire], count: CountText) -> CountedPrompt:
+    """The prompt with all its counts.
+
+    Args:
+        given: The conversation, as `invoke` takes it.
+        tools: Those that a request takes.
+        count: What counts a text.
+    """
+    messages = convert_to_messages([given] if isinstance(given, str) else given)
     wire = [_countable(message) for message in messages]
     return CountedPrompt(
         messages,
         wire,
         [_total(map(count, _texts(message))) for message in wire],
         _total(count(json.dumps(tool, ensure_ascii=False)) for tool in tools),
+    )
+
+
+def rough_length(messages: Iterable[BaseMessage]) -> int:
+    """Characters of what is counted in a conversation, found without making it ready to be sent."""
+    return sum(
+        len(texts_of(message.content))
+        + sum(len(str(call["args"])) for call in getattr(message, "tool_calls", ()))
+        for message in messages
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.exceptions import (
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+HTTP_TOO_MANY_REQUESTS: Final[int] = HTTPStatus.TOO_MANY_REQUESTS.value
+"""The status of `ChatMaritacaRateLimitError`."""
+
 _TOO_LONG: Final = re.compile(
     r"context.{0,20}(length|window|limit|size)|(prompt|input|messages).{0,30}too long|too many (input |prompt )?tokens"
     r"|(limite|janela|tamanho).{0,20}contexto|contexto.{0,40}(excede|limite|longo|grande)",
@@ -37,7 +41,7 @@ _TOO_LONG: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ErrorResponse:
     """What the service answered, complete and in memory: LangChain's callbacks read it without awaiting."""
 

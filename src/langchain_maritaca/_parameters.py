@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.language_models import LangSmithParams, ModelProfile
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 from maritaca_async import __version__
 from maritaca_async.types import ChatModel
 
-from ._calls import call_parameters, constructor_only, refuse_contradiction
+from ._calls import call_parameters, constructor_only, refuse_contradiction, with_wire_tools
 from ._connection import ConnectedChatModel
 from ._profiles import model_profile
 from ._results import PROVIDER, combine_outputs
@@ -84,11 +85,16 @@ class ParameterizedChatModel(ConnectedChatModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _sort_arguments(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = dict(values)
+    def _sort_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        values = dict(given)
         fields = get_pydantic_field_names(cls)
         extra = dict(values.pop("model_kwargs", None) or {})
-        if unknown := values.keys() - fields:
+        # Whoever validates assignments shows what a model remembers here, too: that is no argument.
+        if unknown := {
+            name
+            for name in values.keys() - fields
+            if not isinstance(getattr(cls, name, None), cached_property)
+        }:
             names = ", ".join(sorted(unknown))
             warnings.warn(f"not a field of {cls.__name__}, so moved to model_kwargs: {names}", stacklevel=4)
             if twice := unknown & extra.keys():
@@ -105,7 +111,7 @@ class ParameterizedChatModel(ConnectedChatModel):
             check_names(functions)
             refuse_contradiction(flags, values)
             values.update(flags, tools=functions or None)
-        return {**values, "model_kwargs": extra} if extra else values
+        return {**values, "model_kwargs": extra} if extra or "model_kwargs" in given else values
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
@@ -150,6 +156,33 @@ class ParameterizedChatModel(ConnectedChatModel):
             ChatMaritacaConfigurationError: what no call can set, or a tool that cannot be sent.
         """
         return super().bind(**self._call(None, kwargs))
+
+    if not TYPE_CHECKING:  # what LangChain says of their types stands
+        # Several hooks are asked about a call before it is made: its tools are made ready once, here.
+
+        def generate(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.generate` of LangChain."""
+            return super().generate(*args, **with_wire_tools(kwargs))
+
+        async def agenerate(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.agenerate` of LangChain."""
+            return await super().agenerate(*args, **with_wire_tools(kwargs))
+
+        def stream(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.stream` of LangChain."""
+            return super().stream(*args, **with_wire_tools(kwargs))
+
+        def astream(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.astream` of LangChain."""
+            return super().astream(*args, **with_wire_tools(kwargs))
+
+        def stream_events(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.stream_events` of LangChain."""
+            return super().stream_events(*args, **with_wire_tools(kwargs))
+
+        def astream_events(self, *args: Any, **kwargs: Any) -> Any:
+            """See `BaseChatModel.astream_events` of LangChain."""
+            return super().astream_events(*args, **with_wire_tools(kwargs))
 
     def _own_params(self) -> dict[str, Any]:
         params: dict[str, Any] = {"model": self.model_name, **self.model_kwargs}

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.language_models import LanguageModelInput
 
 from maritaca_async import Price, TokenCount
 
@@ -19,14 +20,7 @@ from ._costs import (
 from ._counting import counted_prompt, text_counter
 from ._errors import ChatMaritacaConfigurationError
 from ._parameters import ParameterizedChatModel
-from ._selection import (
-    Complexity,
-    ModelSpecification,
-    Priority,
-    Recommendation,
-    model_specifications,
-    recommendation,
-)
+from ._selection import MODEL_SPECS, Complexity, ModelSpecification, Priority, Recommendation, recommendation
 from ._tools import wire_tools
 
 
@@ -52,7 +46,7 @@ class PlanningChatModel(ParameterizedChatModel):
         return text_counter(self.model_name, self.custom_get_token_ids)(text)
 
     def get_num_tokens_from_messages(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
+        self, messages: LanguageModelInput, tools: Sequence[Any] | None = None
     ) -> TokenCount:
         """The tokens in the contents of a prompt: a lower bound of what the service counts.
 
@@ -63,7 +57,7 @@ class PlanningChatModel(ParameterizedChatModel):
         remembered by digest.
 
         Args:
-            messages: The conversation.
+            messages: The conversation, as `invoke` takes it: messages, `("human", "Olá")`, texts, dictionaries.
             tools: Tools that go with it, in any form `bind_tools` takes. Those of the constructor are not
                 added by themselves.
 
@@ -78,7 +72,7 @@ class PlanningChatModel(ParameterizedChatModel):
 
     def estimate_cost(
         self,
-        messages: Sequence[BaseMessage],
+        messages: LanguageModelInput,
         max_output_tokens: int = 1000,
         *,
         prices: Mapping[str, Price] | None = None,
@@ -90,7 +84,7 @@ class PlanningChatModel(ParameterizedChatModel):
         billed besides and are not known before the call.
 
         Args:
-            messages: The conversation.
+            messages: The conversation, as `invoke` takes it.
             max_output_tokens: How long the answer may be. The model's `max_tokens` caps it, and with `n`
                 there are as many answers.
             prices: Prices of your own by model name; they win over the catalogue.
@@ -104,7 +98,7 @@ class PlanningChatModel(ParameterizedChatModel):
 
     async def abatch_estimate_cost(
         self,
-        inputs: Sequence[Sequence[BaseMessage]],
+        inputs: Sequence[LanguageModelInput],
         max_output_tokens: int = 1000,
         *,
         prices: Mapping[str, Price] | None = None,
@@ -123,7 +117,7 @@ class PlanningChatModel(ParameterizedChatModel):
         prompts = await asyncio.to_thread(self._prompts, inputs)
         return batch_cost_estimate(prompts, terms)
 
-    def _prompts(self, inputs: Sequence[Sequence[BaseMessage]]) -> list[TokenCount]:
+    def _prompts(self, inputs: Sequence[LanguageModelInput]) -> list[TokenCount]:
         return [self.get_num_tokens_from_messages(messages, self.tools) for messages in inputs]
 
     def _terms(self, max_output_tokens: int, prices: Mapping[str, Price] | None) -> Terms:
@@ -143,7 +137,7 @@ class PlanningChatModel(ParameterizedChatModel):
         Prices are in reais and as of `maritaca_async.catalogue.SOURCE_DATE`. Nothing is asked of the
         service; `AsyncMaritaca().models.list()` does that.
         """
-        return model_specifications()
+        return deepcopy(MODEL_SPECS)
 
     @classmethod
     def recommend_model(

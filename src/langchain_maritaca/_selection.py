@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final, Literal, TypedDict, get_args
 
 from maritaca_async.catalogue import MODELS, ModelInfo
@@ -9,7 +10,9 @@ from maritaca_async.catalogue import MODELS, ModelInfo
 from ._errors import ChatMaritacaConfigurationError
 
 Complexity = Literal["simple", "medium", "complex"]
+"""How hard the tasks are."""
 Priority = Literal["cost", "speed", "quality"]
+"""What matters most."""
 
 
 class ModelSpecification(TypedDict):
@@ -100,11 +103,6 @@ _CHOICES: Final[dict[tuple[Complexity, Priority], tuple[str, str]]] = {
 }
 
 
-def model_specifications() -> dict[str, ModelSpecification]:
-    """Every model of the catalogue by name; each call makes new ones."""
-    return {model.id: _specification(model) for model in MODELS}
-
-
 def recommendation(complexity: Complexity, input_length: int | None, priority: Priority) -> Recommendation:
     """A model for a task, by a table.
 
@@ -115,7 +113,7 @@ def recommendation(complexity: Complexity, input_length: int | None, priority: P
     _check("priority", priority, Priority)
     if input_length is not None and input_length < 0:
         raise ChatMaritacaConfigurationError(f"input_length must be at least 0, not {input_length}")
-    models = model_specifications()
+    models = deepcopy(MODEL_SPECS)
     name, why = _CHOICES[complexity, priority]
     holding = {
         other: specs for other, specs in models.items() if (input_length or 0) <= specs["context_limit"]
@@ -143,6 +141,10 @@ def _specification(model: ModelInfo) -> ModelSpecification:
         "capabilities": sorted((*_EVERY_MODEL, *character["capabilities"], *model.built_in_tools)),
         "description": character["description"] + where,
     }
+
+
+MODEL_SPECS: Final = {model.id: _specification(model) for model in MODELS}
+"""What is published about each model of the catalogue. What is changed here counts from then on."""
 
 
 def _room(input_length: int | None, limit: int) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._formats import Described
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
+"""How an object is asked for: see `ChatMaritaca.with_structured_output`."""
 
 _JSON_MODE: Final[dict[str, Any]] = {"response_format": {"type": "json_object"}}
 

@@ -19,6 +19,10 @@ class LatencyTrackingCallback(RunObserver):
     """Measures how long calls take, in seconds, and how long until the first piece of streamed ones.
 
     Calls that failed count with the time they took, and in `error_count`.
+
+    Attributes:
+        call_count (int): Calls that ended, well or not.
+        error_count (int): Those of them that failed.
     """
 
     def __init__(self) -> None:

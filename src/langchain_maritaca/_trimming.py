@@ -15,7 +15,8 @@ def shortened(
     """The prompt with the most recent messages that fit, in order and without a gap.
 
     A tool's result never stays without the call it answers, so more than `preserve_recent` messages may
-    have to. Where what must stay is above the limit already, nothing else stays beside it.
+    have to; one whose call is nowhere goes first, for the service would refuse it. Where what must stay is
+    above the limit already, nothing else stays beside it.
 
     Args:
         prompt: The whole prompt.
@@ -25,6 +26,7 @@ def shortened(
     """
     if prompt.tokens <= limit:
         return prompt
+    prompt = prompt.only(_places_without_orphans(prompt.wire))
     fixed = [preserve_system and message["role"] == "system" for message in prompt.wire]
     room = limit - prompt.tools - sum(size for size, stays in zip(prompt.sizes, fixed, strict=True) if stays)
     required = min(preserve_recent, fixed.count(False))
@@ -40,9 +42,18 @@ def shortened(
         if enough and size > room:
             break
         start, enough = place, seen >= required
-    if not enough:
-        start = 0
     return prompt.only([place for place, stays in enumerate(fixed) if stays or place >= start])
+
+
+def _places_without_orphans(messages: list[Wire]) -> list[int]:
+    """The places of all messages but the results of tools that no message before them calls."""
+    called: set[str] = set()
+    places = []
+    for place, message in enumerate(messages):
+        called.update(call["id"] for call in message.get("tool_calls", ()))
+        if message["role"] != "tool" or message["tool_call_id"] in called:
+            places.append(place)
+    return places
 
 
 def _match_results(message: Wire, results: set[str]) -> None:

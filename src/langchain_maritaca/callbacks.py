@@ -37,7 +37,7 @@ _COUNTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
     """What is known of a run when it starts."""
 
@@ -57,6 +57,15 @@ class CostTrackingCallback(RunObserver):
         costs = CostTrackingCallback()
         ChatMaritaca(callbacks=[costs]).invoke("Olá!")
         print(costs.total_cost)
+
+    Attributes:
+        breakdown (Cost): Exact BRL of all calls, by what they are for.
+        total_input_tokens (int): Tokens of prompts, cached ones included.
+        total_cached_tokens (int): Those of them that came out of the service's cache.
+        total_output_tokens (int): Tokens of answers, reasoning included.
+        total_tokens (int): Sum of both.
+        call_count (int): Calls that ended well, answers out of LangChain's cache included.
+        unpriced_calls (int): Those of them whose price or usage is not known.
 
     Raises:
         ConfigurationError: an entry of `PRICING` that is no price.

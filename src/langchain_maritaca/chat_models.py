@@ -17,11 +17,12 @@ from maritaca_async import AsyncStream
 from maritaca_async.types import ChatCompletionChunk
 
 from ._batch import BatchingChatModel
-from ._errors import langchain_errors
+from ._context import CONTEXT_WARNING_THRESHOLD, DEFAULT_CONTEXT_LIMIT, MODEL_CONTEXT_LIMITS, logger
+from ._errors import HTTP_TOO_MANY_REQUESTS, langchain_errors
 from ._events import Event, EventWriter, message_start, whole_answer_events
 from ._formats import wire_response_format
-from ._payload import request_params
 from ._results import ChunkReader, chat_result
+from ._selection import MODEL_SPECS
 from ._structured import Method, structured_output
 from ._tools import wire_tool_choice, wire_tools
 
@@ -35,7 +36,18 @@ if TYPE_CHECKING:
     from maritaca_async import AsyncMaritaca, Maritaca, Timeouts
     from maritaca_async.types import ChatModel
 
+__all__ = [
+    "CONTEXT_WARNING_THRESHOLD",
+    "DEFAULT_CONTEXT_LIMIT",
+    "HTTP_TOO_MANY_REQUESTS",
+    "MODEL_CONTEXT_LIMITS",
+    "MODEL_SPECS",
+    "ChatMaritaca",
+    "logger",
+]
+
 Tools = Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]
+"""Functions, pydantic classes, LangChain tools or dictionaries."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Fields = TypeVar("_Fields", bound=Mapping[str, object])  # a TypedDict
 
@@ -126,7 +138,7 @@ class ChatMaritaca(BatchingChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base class names it
         **kwargs: Any,
     ) -> ChatResult:
-        params = self._request(messages, stop, kwargs)
+        params = await self._arequest(messages, stop, kwargs)
         with langchain_errors:
             completion = await self._asynchronous_client().chat.completions.create(**params)
         return chat_result(completion, params["model"])
@@ -155,7 +167,7 @@ class ChatMaritaca(BatchingChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain reports the chunks itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        params = self._request(messages, stop, kwargs, stream=True)
+        params = await self._arequest(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
         create = self._asynchronous_client().chat.completions.create
         async with _opened(create(stream=True, **params)) as stream:
@@ -210,7 +222,7 @@ class ChatMaritaca(BatchingChatModel):
             for event in whole_answer_events(result, kwargs.get("model") or self.model_name, run_id):
                 yield event
             return
-        params = self._request(messages, stop, kwargs, stream=True)
+        params = await self._arequest(messages, stop, kwargs, stream=True)
         writer = EventWriter(params["model"])
         create = self._asynchronous_client().chat.completions.create
         async with _opened(create(stream=True, **params)) as stream:
@@ -221,17 +233,6 @@ class ChatMaritaca(BatchingChatModel):
             ending = list(writer.close(stream.received))
         for event in ending:
             yield event
-
-    def _request(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        call: Mapping[str, Any],
-        *,
-        stream: bool = False,
-    ) -> dict[str, Any]:
-        given = self._given(stop, call, stream=stream)
-        return request_params(self._fitting(messages, given), given)
 
     def bind_tools(
         self,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.utils import from_env, secret_from_env
@@ -25,8 +25,13 @@ from maritaca_async.types import JsonObject
 from ._connection import Clients, ClientSettings, assign, field_names, shared_clients
 from ._errors import langchain_errors
 
+DEFAULT_MODEL: Final = "intfloat/multilingual-e5-large"
+"""The model, unless told otherwise: the one that Maritaca AI points to."""
+
+DEFAULT_API_BASE: Final = "https://api.deepinfra.com/v1/openai"
+"""Root of the API, unless told otherwise."""
+
 _PATH = "/embeddings"
-_BASE_URL = "https://api.deepinfra.com/v1/openai"
 _CONNECTION = frozenset({"deepinfra_api_key", "deepinfra_api_base", "request_timeout", "max_retries"})
 _NO_LIMIT = Timeouts(connect=None, first_event=None, idle=None, deadline=None)
 _HINTS: dict[type[APIStatusError], str] = {
@@ -65,12 +70,30 @@ class DeepInfraEmbeddings(BaseModel, Embeddings):
         validate_assignment=True,
     )
 
-    model: str = "intfloat/multilingual-e5-large"
+    if TYPE_CHECKING:
+        # What type checkers make of the fields takes a field by its alias only, and no text for a secret.
+        def __init__(  # noqa: PLR0913 - as many as there are fields
+            self,
+            *,
+            model: str = ...,
+            api_key: SecretStr | str | None = ...,
+            deepinfra_api_key: SecretStr | str | None = ...,
+            base_url: str = ...,
+            deepinfra_api_base: str = ...,
+            timeout: float | Timeouts | None = ...,
+            request_timeout: float | Timeouts | None = ...,
+            max_retries: int = ...,
+            batch_size: int = ...,
+            client: Maritaca | None = ...,
+            async_client: AsyncMaritaca | None = ...,
+        ) -> None: ...
+
+    model: str = DEFAULT_MODEL
     """Name of the model at DeepInfra. The default gives 1024 numbers and reads 512 tokens of a text."""
     deepinfra_api_key: SecretStr | None = Field(default_factory=_key_from_environment, alias="api_key")
     """Key from deepinfra.com. Default: the environment variable `DEEPINFRA_API_KEY`."""
     deepinfra_api_base: str = Field(
-        default_factory=from_env("DEEPINFRA_API_BASE", default=_BASE_URL), alias="base_url"
+        default_factory=from_env("DEEPINFRA_API_BASE", default=DEFAULT_API_BASE), alias="base_url"
     )
     """Root of the API. Default: `DEEPINFRA_API_BASE`, else `https://api.deepinfra.com/v1/openai`."""
     request_timeout: float | Timeouts | None = Field(default=60.0, alias="timeout")
@@ -94,13 +117,22 @@ class DeepInfraEmbeddings(BaseModel, Embeddings):
         return values
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Look at the connection: making clients opens nothing and says at once what cannot work."""
+        """Look at the connection, once all fields are set."""
+        self.validate_environment()
+
+    def validate_environment(self) -> Self:
+        """Look at the connection: making clients opens nothing and says at once what cannot work.
+
+        Raises:
+            ConfigurationError: no key, another setting that cannot work, or one beside a client of your own.
+        """
         if self.client is None and self.async_client is None:
             self._clients()
         elif given := _CONNECTION & self.model_fields_set:
             raise ConfigurationError(
                 f"a client of your own brings its own settings: leave out {min(given)}=..."
             )
+        return self
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """The vectors of some texts, in their order."""
@@ -159,7 +191,7 @@ class DeepInfraEmbeddings(BaseModel, Embeddings):
             )
         return ClientSettings(
             api_key=key,
-            base_url=self.deepinfra_api_base or _BASE_URL,
+            base_url=self.deepinfra_api_base or DEFAULT_API_BASE,
             timeout=_NO_LIMIT if self.request_timeout is None else self.request_timeout,
             max_retries=self.max_retries,
             retry_if_rate_limited=True,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_maritaca import ChatMaritaca, ChatMaritacaBadRequestError
 from langchain_maritaca._batch import BATCH_CONCURRENCY
 from maritaca_async import ConfigurationError
-from maritaca_async.sandbox import Sandbox
+from maritaca_async.sandbox import Fault, Sandbox
 
 Make = Callable[..., ChatMaritaca]
 SUMS = [f"Quanto é {number} + 1?" for number in range(30)]
@@ -93,6 +96,68 @@ def test_failure_raises_when_exceptions_are_not_asked_for(
     model = make_model()
     with pytest.raises(ChatMaritacaBadRequestError):
         model.batch(SUMS) if way == "batch" else asyncio.run(model.abatch(SUMS))
+    wait_until_idle(sandbox)
+
+
+def wait_until_idle(sandbox: Sandbox) -> None:
+    """Until nothing that a batch left behind is under way, or about to be."""
+    while sandbox.in_flight or any("ThreadPool" in thread.name for thread in threading.enumerate()):
+        time.sleep(0.01)
+
+
+def answers_as_completed(model: ChatMaritaca) -> None:
+    list(model.batch_as_completed(SUMS, {"max_concurrency": 4}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.batch(SUMS, {"max_concurrency": 4}),
+        lambda model: model.batch_with_progress(SUMS, max_concurrency=4),
+        answers_as_completed,
+    ],
+    ids=["batch", "batch_with_progress", "batch_as_completed"],
+)
+def test_failure_cancels_what_is_under_way_and_is_raised_at_once(
+    make_model: Make, sandbox: Sandbox, ask: Callable[[ChatMaritaca], Any]
+) -> None:
+    sandbox.inject(*[Fault(kind="stall")] * 3, Fault(status=400))
+    started = time.monotonic()
+    with pytest.raises(ChatMaritacaBadRequestError):
+        ask(make_model())
+    assert time.monotonic() - started < 0.9
+    wait_until_idle(sandbox)
+    assert len(sandbox.requests) < 8
+
+
+def test_leaving_batch_as_completed_cancels_what_is_under_way(make_model: Make, sandbox: Sandbox) -> None:
+    sandbox.inject(*[Fault(kind="stall")] * 2)
+    for _ in make_model().batch_as_completed(SUMS, {"max_concurrency": 3}):
+        break
+    wait_until_idle(sandbox)
+    assert len(sandbox.requests) < 6
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """What Ctrl-C does, which a shell's background job would ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_interrupt_cancels_what_is_under_way_and_is_raised_at_once(
+    make_model: Make, sandbox: Sandbox
+) -> None:
+    sandbox.inject(*[Fault(kind="stall")] * 3)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        make_model().batch(SUMS, {"max_concurrency": 3})
+    assert time.monotonic() - started < 0.9
+    wait_until_idle(sandbox)
+    assert len(sandbox.requests) == 3
 
 
 async def test_failure_in_abatch_cancels_what_is_under_way(make_model: Make, sandbox: Sandbox) -> None:
@@ -146,6 +211,7 @@ def test_batch_with_progress_stops_at_the_first_failure(make_model: Make, sandbo
     with pytest.raises(ChatMaritacaBadRequestError):
         make_model().batch_with_progress(SUMS, max_concurrency=2)
     assert time.monotonic() - started < 1
+    wait_until_idle(sandbox)
     assert len(sandbox.requests) < 8
 
 

@@ -12,7 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 
-from langchain_maritaca import ChatMaritaca, ChatMaritacaConfigurationError
+from langchain_maritaca import ChatMaritaca, ChatMaritacaConfigurationError, _calls
 from langchain_maritaca._tools import wire_tools
 from maritaca_async.sandbox import Sandbox
 
@@ -183,6 +183,25 @@ def test_tools_on_the_wires_own_form_are_not_converted_again(monkeypatch: pytest
     assert model._given(None, bound.kwargs)["tools"] is functions
     with pytest.raises(AssertionError):
         model._given(None, {"tools": [somar]})
+
+
+def test_tools_of_a_call_are_made_ready_once(
+    make_model: MakeModel, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(_calls, "wire_tools", lambda tools: made.append(tools) or wire_tools(tools))
+    model = make_model()
+    ways = [
+        *ask_every_way(model, tools=[somar]),
+        lambda: model.generate([[HumanMessage("Oi")]], tools=[somar]),
+        lambda: model.batch(["Oi"] * 3, tools=[somar]),
+        lambda: list(model.stream_events("Oi", version="v3", tools=[somar])),
+    ]
+    for ask in ways:
+        made.clear()
+        ask()
+        assert made == [[somar]]
+        assert sandbox.requests[-1].body["tools"][0]["function"]["name"] == "somar"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import pytest
 from langchain_core.load import dumps, loads
-from pydantic import SecretStr
+from pydantic import ConfigDict, SecretStr, ValidationError
 
 from langchain_maritaca import ChatMaritaca
 from maritaca_async import ConfigurationError, Timeouts
@@ -117,6 +118,33 @@ def test_key_of_the_cache_bears_dictionaries_with_any_keys(make_model: MakeModel
     assert key({1: 2, "a": 3}) == key({"a": 3, 1: 2}) == key({"a": 3, "1": 2})
     assert key({1: 2, "a": 3}) != key({1: 2, "a": 4})
     assert json.loads(key({1: 2, "a": 3}))[1]["model_kwargs"] == {"logit_bias": {"1": 2, "a": 3}}
+
+
+class Careful(ChatMaritaca):
+    """A user's class that has pydantic look at assignments, and that remembers something of its own."""
+
+    model_config = ConfigDict(validate_assignment=True)
+
+    @cached_property
+    def remembered(self) -> object:
+        return object()
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"seed": 1}])
+def test_subclass_may_have_its_assignments_checked(sandbox: Sandbox, kwargs: dict[str, Any]) -> None:
+    model = Careful(api_key=sandbox.api_key, base_url=sandbox.base_url, model_kwargs=kwargs)
+    remembered = model.remembered
+    model.invoke("Olá")
+    before = sandbox.requests[-1].body
+    model.temperature = 0.5
+    model.model_name = "sabiazinho-4"
+    model.invoke("Olá")
+    assert sandbox.requests[-1].body == {**before, "temperature": 0.5, "model": "sabiazinho-4"}
+    assert model.profile == ChatMaritaca(api_key=KEY, model="sabiazinho-4").profile
+    assert model.remembered is remembered
+    for name, value in (("request_timeout", -3), ("temperature", "quente")):
+        with pytest.raises(ValidationError):
+            setattr(model, name, value)
 
 
 def test_model_is_read_by_the_name_of_its_argument(make_model: Callable[..., ChatMaritaca]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -188,15 +189,33 @@ def test_call_stays_where_its_result_has_to() -> None:
     assert texts(spelling().truncate_messages(messages, 4)) == ["", "2"]
 
 
-def test_result_without_any_call_goes_with_what_is_before_it() -> None:
-    messages = [HumanMessage("1"), ToolMessage("2", tool_call_id="?"), HumanMessage("3")]
-    assert texts(spelling().truncate_messages(messages, 2)) == ["3"]
+def result(text: str, call_id: str) -> ToolMessage:
+    return ToolMessage(text, tool_call_id=call_id)
 
 
-def test_nothing_is_left_out_that_nothing_may_replace() -> None:
-    messages = [HumanMessage("1"), ToolMessage("2", tool_call_id="?")]
-    with pytest.warns(UserWarning, match="cannot be cut to 1 tokens"):
-        assert spelling().truncate_messages(messages, 1) == messages
+@pytest.mark.parametrize(
+    ("messages", "limit", "kept"),
+    [
+        ([HumanMessage("1"), result("2", "?"), HumanMessage("3")], 2, ["1", "3"]),
+        ([HumanMessage("1"), result("2", "?"), HumanMessage("3")], 1, ["3"]),
+        ([HumanMessage("1"), AIMessage("2"), HumanMessage("3"), result("4", "?")], 2, ["2", "3"]),
+        (
+            [HumanMessage("1"), asked("a"), result("2", "a"), result("3", "?"), HumanMessage("4")],
+            5,
+            ["", "2", "4"],
+        ),
+        ([result("1", "a"), asked("a"), result("2", "a"), HumanMessage("3")], 5, ["", "2", "3"]),
+    ],
+)
+def test_result_without_a_call_before_it_goes_first_and_holds_nothing_up(
+    messages: list[BaseMessage], limit: int, kept: list[str]
+) -> None:
+    assert texts(spelling().truncate_messages(messages, limit)) == kept
+
+
+def test_conversation_within_the_limit_keeps_even_what_the_service_will_refuse() -> None:
+    messages = [HumanMessage("1"), result("2", "?")]
+    assert spelling().truncate_messages(messages, 2) == messages
 
 
 def test_question_is_kept_where_the_system_prompt_alone_is_too_long() -> None:
@@ -231,8 +250,13 @@ def conversations(draw: st.DrawFn) -> list[BaseMessage]:
             ids = [f"{turn}-{step}-{number}" for number in range(draw(st.integers(1, 3)))]
             messages.append(asked(*ids))
             messages += [ToolMessage(draw(word), tool_call_id=call_id) for call_id in ids]
+        messages += [ToolMessage(draw(word), tool_call_id="?")] * draw(st.integers(0, 1))
         messages.append(AIMessage(draw(word)))
     return messages
+
+
+def is_orphan(message: BaseMessage) -> bool:
+    return isinstance(message, ToolMessage) and message.tool_call_id == "?"
 
 
 word = st.text("a", min_size=0, max_size=8)
@@ -246,6 +270,8 @@ def test_cut_conversation_is_recent_whole_and_as_long_as_may_be(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         cut = SPELLING.truncate_messages(messages, limit, preserve_system=system, preserve_recent=recent)
+    assert len(cut) == len(messages) or not any(is_orphan(message) for message in cut)
+    messages = messages if len(cut) == len(messages) else [each for each in messages if not is_orphan(each)]
     stays = [any(message is other for other in cut) for message in messages]
     assert [message for message, kept in zip(messages, stays, strict=True) if kept] == cut
     fixed = [system and isinstance(message, SystemMessage) for message in messages]
@@ -254,7 +280,8 @@ def test_cut_conversation_is_recent_whole_and_as_long_as_may_be(
     assert all(kept for kept, always in zip(stays, fixed, strict=True) if always)
     assert all(movable[len(movable) - min(recent, len(movable)) :])
     calls = {call["id"] for message in cut if isinstance(message, AIMessage) for call in message.tool_calls}
-    assert calls == {message.tool_call_id for message in cut if isinstance(message, ToolMessage)}
+    results = [message for message in cut if isinstance(message, ToolMessage) and not is_orphan(message)]
+    assert calls == {message.tool_call_id for message in results}
     tokens = SPELLING.get_num_tokens_from_messages(cut)
     assert (tokens > limit) == bool(caught)
     assert sum(stays) == len(messages) or more_would_not_fit(messages, stays, fixed, limit)
@@ -266,6 +293,13 @@ def more_would_not_fit(messages: list[BaseMessage], stays: list[bool], fixed: li
     start = next(place for place in reversed(gone) if not isinstance(messages[place], ToolMessage))
     longer = [message for place, message in enumerate(messages) if place >= start or fixed[place]]
     return SPELLING.get_num_tokens_from_messages(longer) > limit
+
+
+def test_conversation_may_be_written_as_for_invoke() -> None:
+    written = ["11111", ("ai", "2"), {"role": "user", "content": "333"}]
+    short = spelling(max_context_tokens=5)
+    assert short.check_context_usage(written, warn=False)["tokens"] == 9
+    assert short.truncate_messages(written) == [AIMessage("2"), HumanMessage("333")]
 
 
 # Calls
@@ -328,6 +362,39 @@ def test_nothing_is_counted_where_no_limit_was_set(
     monkeypatch.setattr(_context, "counted_prompt", None)
     make_model().invoke(LONG)
     assert len(sent_texts(sandbox)) == 4
+
+
+@pytest.mark.parametrize(
+    ("length", "elsewhere"), [(20_000, True), (200, False)], ids=["a long one", "a short one"]
+)
+@pytest.mark.parametrize("role", ["human", "call"])
+@pytest.mark.parametrize("way", ["ainvoke", "astream", "astream_events"])
+async def test_only_a_long_conversation_is_counted_off_the_event_loop(
+    make_model: MakeModel, sandbox: Sandbox, way: str, role: str, length: int, elsewhere: bool
+) -> None:
+    threads: set[int] = set()
+
+    def watched(text: str) -> list[int]:
+        threads.add(threading.get_ident())
+        return letters(text)
+
+    call = {"id": "c1", "name": "escrever", "args": {"texto": "1" * length}}
+    long = HumanMessage("1" * length) if role == "human" else AIMessage("", tool_calls=[call])
+    messages = [long, HumanMessage("2")]
+    short = make_model(custom_get_token_ids=watched, auto_truncate=True, max_context_tokens=100)
+    if way == "ainvoke":
+        await short.ainvoke(messages)
+    else:
+        assert [piece async for piece in getattr(short, way)(messages)]
+    assert sent_texts(sandbox) == ["2"]
+    assert (threading.get_ident() not in threads) is elsewhere
+
+
+def test_context_of_a_model_may_be_put_into_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_context.MODEL_CONTEXT_LIMITS, "sabia-9", 9000)
+    assert model(model="sabia-9").get_context_limit() == 9000
+    monkeypatch.setitem(_context.MODEL_CONTEXT_LIMITS, "sabia-4", 7000)
+    assert model(model="sabia-4").check_context_usage([])["limit"] == 7000
 
 
 def test_limit_is_that_of_the_call_with_its_tools_and_its_model() -> None:

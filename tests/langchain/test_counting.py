@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.tools import tool
 
 from langchain_maritaca import ChatMaritaca, _counting
@@ -66,6 +68,23 @@ def test_prompt_counts_as_in_the_client() -> None:
     expected = count_prompt_tokens(wire_messages(CONVERSATION), tools=wire_tools([consultar_tempo])[0])
     assert (counted, counted.exact) == (expected, expected.exact)
     assert counted > count_prompt_tokens(wire_messages(CONVERSATION))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [("system", "abc"), ("human", "de"), ("ai", "f")],
+        ["abc", {"role": "user", "content": "de"}, AIMessage("f")],
+        [{"type": "human", "content": "abcdef"}],
+        "abcdef",
+        ChatPromptValue(messages=[HumanMessage("abcdef")]),
+    ],
+)
+def test_prompt_is_counted_in_every_form_that_invoke_takes(written: Any) -> None:
+    assert spelling().get_num_tokens_from_messages(written) == 6
+    costs = spelling().estimate_cost(written)
+    assert costs["input_tokens"] == 6
+    assert asyncio.run(spelling().abatch_estimate_cost([written, written]))["total_input_tokens"] == 12
 
 
 def test_count_of_an_unpublished_model_is_not_exact() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
+import inspect
 import json
 import pickle
 import threading
@@ -16,11 +18,13 @@ from typing import Any
 
 import pytest
 from langchain_core import exceptions as langchain_errors
+from langchain_core.utils import get_pydantic_field_names
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 from pydantic import ValidationError
 
 from langchain_maritaca import ChatMaritacaError, DeepInfraEmbeddings
+from langchain_maritaca import embeddings as embeddings_module
 from maritaca_async import AsyncMaritaca, ConfigurationError, Maritaca, Timeouts, errors
 
 KEY = "deepinfra-canary-key"
@@ -469,6 +473,14 @@ async def test_call_blocks_no_loop_and_leaves_nothing(server: EmbeddingServer) -
     async with AsyncMaritaca(KEY, base_url=server.base_url) as client:
         embeddings = DeepInfraEmbeddings(async_client=client, batch_size=1)
         assert await embeddings.aembed_documents(TEXTS) == [vector(text) for text in TEXTS]
+
+
+def test_type_checkers_are_told_of_every_field_by_each_of_its_names() -> None:
+    tree = ast.parse(inspect.getsource(embeddings_module))
+    (init,) = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    ]
+    assert {each.arg for each in init.args.kwonlyargs} == get_pydantic_field_names(DeepInfraEmbeddings)
 
 
 class TestStandardUnit(EmbeddingsUnitTests):

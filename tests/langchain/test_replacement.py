@@ -19,10 +19,11 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 import langchain_maritaca
-from langchain_maritaca import ChatMaritaca
+from langchain_maritaca import ChatMaritaca, chat_models
+from maritaca_async.catalogue import MODELS
 from maritaca_async.sandbox import Sandbox
 
 MakeModel = Callable[..., ChatMaritaca]
@@ -35,11 +36,14 @@ MODULES = {
     "langchain_maritaca.callbacks": (
         "CombinedCallback CostTrackingCallback LatencyTrackingCallback TokenStreamingCallback"
     ),
-    "langchain_maritaca.chat_models": "ChatMaritaca",
-    "langchain_maritaca.embeddings": "DeepInfraEmbeddings",
+    "langchain_maritaca.chat_models": (
+        "CONTEXT_WARNING_THRESHOLD ChatMaritaca DEFAULT_CONTEXT_LIMIT HTTP_TOO_MANY_REQUESTS "
+        "MODEL_CONTEXT_LIMITS MODEL_SPECS logger"
+    ),
+    "langchain_maritaca.embeddings": "DEFAULT_API_BASE DEFAULT_MODEL DeepInfraEmbeddings",
     "langchain_maritaca.version": "__version__",
 }
-"""Names that are imported, by module."""
+"""All that each module of 0.4.1 defines without an underscore, the names it only imports left aside."""
 
 ARGUMENTS = {
     "ChatMaritaca": (
@@ -75,6 +79,8 @@ METHODS = {
     "ChatMaritaca.batch_with_progress": "inputs max_concurrency stop callback",
     "ChatMaritaca.abatch_estimate_cost": "inputs max_output_tokens",
     "ChatMaritaca.is_lc_serializable": "",
+    "ChatMaritaca.validate_environment": "",
+    "DeepInfraEmbeddings.validate_environment": "",
     "DeepInfraEmbeddings.embed_documents": "texts",
     "DeepInfraEmbeddings.embed_query": "text",
     "DeepInfraEmbeddings.aembed_documents": "texts",
@@ -115,6 +121,25 @@ def test_every_name_can_be_imported() -> None:
     assert not missing(absent)
 
 
+def test_constants_say_what_the_catalogue_and_the_fields_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {model.id: model.context_tokens for model in MODELS} == chat_models.MODEL_CONTEXT_LIMITS
+    assert ChatMaritaca.list_available_models() == chat_models.MODEL_SPECS
+    assert chat_models.MODEL_SPECS.keys() == chat_models.MODEL_CONTEXT_LIMITS.keys()
+    threshold = ChatMaritaca.model_fields["context_warning_threshold"].default
+    assert threshold == chat_models.CONTEXT_WARNING_THRESHOLD
+    assert ChatMaritaca(api_key="k", model="x").get_context_limit() == chat_models.DEFAULT_CONTEXT_LIMIT
+    own = {**chat_models.MODEL_SPECS["sabia-4"], "description": "Afinado em casa"}
+    monkeypatch.setitem(chat_models.MODEL_SPECS, "sabia-4-casa", own)
+    assert ChatMaritaca.list_available_models()["sabia-4-casa"] == own
+
+
+def test_constant_of_a_status_is_that_of_the_error(make_model: MakeModel, sandbox: Sandbox) -> None:
+    sandbox.fail_next(status=chat_models.HTTP_TOO_MANY_REQUESTS)
+    with pytest.raises(langchain_maritaca.ChatMaritacaRateLimitError) as caught:
+        make_model(max_retries=0).invoke("Oi")
+    assert caught.value.status_code == chat_models.HTTP_TOO_MANY_REQUESTS
+
+
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_constructor_takes_every_argument(name: str) -> None:
     kind = getattr(langchain_maritaca, name)
@@ -125,6 +150,20 @@ def test_constructor_takes_every_argument(name: str) -> None:
         taken = set(inspect.signature(kind).parameters)
         kind()
     assert not missing([argument for argument in ARGUMENTS[name].split() if argument not in taken])
+
+
+@pytest.mark.parametrize("kind", [ChatMaritaca, langchain_maritaca.DeepInfraEmbeddings])
+def test_subclass_may_look_at_its_environment_as_well(kind: Any) -> None:
+    looked: list[object] = []
+
+    class Own(kind):
+        @model_validator(mode="after")
+        def validate_environment(self) -> Any:
+            looked.append(super().validate_environment())
+            return self
+
+    own = Own(api_key="chave")
+    assert own in looked
 
 
 @pytest.mark.parametrize("path", METHODS)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypedDict, assert_type
 
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import tool
 from pydantic import BaseModel, SecretStr
 
 from langchain_maritaca import ChatMaritaca
-from maritaca_async import Maritaca, Timeouts
+from maritaca_async import Maritaca, Timeouts, TokenCount
 
 
 class Pessoa(BaseModel):
@@ -79,3 +80,8 @@ assert_type(model.bind_tools(functions), Runnable[LanguageModelInput, AIMessage]
 assert_type(model.bind_tools([somar, Pessoa, {"type": "web_search"}]).invoke("x"), AIMessage)
 assert_type(model.bind(temperature=0).invoke("x"), AIMessage)
 text: str = model.invoke("x").text
+assert_type(model.stream("x"), Iterator[AIMessageChunk])
+assert_type(model.generate([[]]), LLMResult)
+assert_type(
+    model.get_num_tokens_from_messages([("human", "oi"), "x", {"role": "user", "content": "y"}]), TokenCount
+)

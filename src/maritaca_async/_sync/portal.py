@@ -19,6 +19,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from ..errors import ConfigurationError, MaritacaError
+from .cancellation import GOODBYE, Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POLL = 0.1 if sys.platform == "win32" else 5.0  # Windows cannot interrupt a longer wait
-_GOODBYE = 2.0
 
 
 class _LoopThread:
@@ -47,7 +47,7 @@ class _LoopThread:
     def stop(self) -> None:
         with suppress(RuntimeError):  # it has stopped already
             self.portal.start_task_soon(self.portal.stop, True)
-            self.thread.join(_GOODBYE)
+            self.thread.join(GOODBYE)
 
     def _serve(self) -> None:
         async def main() -> None:
@@ -119,12 +119,17 @@ if hasattr(os, "register_at_fork"):
 def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
     """Await `function(*args)` on the loop thread, in the caller's context, and return its result.
 
-    An interrupt (Ctrl-C) while waiting cancels the coroutine before it goes on to the caller.
+    An interrupt (Ctrl-C) while waiting cancels the coroutine before it goes on to the caller. So does the
+    `Cancellation` that the call belongs to.
 
     Raises:
         ConfigurationError: called on the loop thread itself, where waiting would never end.
-        MaritacaError: the loop thread died.
+        MaritacaError: the call was cancelled, or the loop thread died.
     """
+    return _run(Cancellation.current(), function, args)
+
+
+def _run(calls: Cancellation | None, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
     home = _home.enter()
     if threading.current_thread() is home.thread:
         raise ConfigurationError(
@@ -136,12 +141,18 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
         future: Future[_Outcome[T]] = home.portal.start_task_soon(_outcome, finished, function, args)
     except RuntimeError:
         raise _home.stopped() from None
+    if calls is not None:
+        calls.add(future, finished)
     try:
         outcome = _result(future, home)
+    except CancelledError:
+        if calls is None or not calls.cancelled:
+            raise _home.stopped() from None
+        raise MaritacaError("the call was cancelled by another thread") from None
     except BaseException:
         if not future.done():
             future.cancel()
-            finished.wait(_GOODBYE)
+            finished.wait(GOODBYE)
         raise
     return outcome.value()
 
@@ -159,7 +170,7 @@ def run_close(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         asyncio.run_coroutine_threadsafe(function(), asyncio.get_running_loop())
         return
     try:
-        run(function)
+        _run(None, function, ())  # closing is never cancelled
     except MaritacaError:
         if not _home.exiting:
             raise
@@ -206,8 +217,6 @@ def _result(future: Future[T], home: _LoopThread) -> T:
         except TimeoutError:
             if future.done():
                 return future.result()
-        except CancelledError:
-            raise _home.stopped() from None
         if not home.thread.is_alive():
             raise _home.stopped()
 
