@@ -1,23 +1,25 @@
 """Every error this library raises on purpose.
 
-    MaritacaError
-    ├── ConfigurationError (ValueError)       wrong key, URL, option or argument; before any I/O
-    └── APIError                              .request .http
-        ├── APIConnectionError *              DNS, refused, TLS, reset
-        │   ├── APITimeoutError (TimeoutError) *   .phase: queue, connect, first_event, idle or deadline
-        │   └── StreamInterruptedError        the body broke off; .received so far
-        ├── APIStatusError                    .status_code .code .type .param .body .retry_after
-        │   ├── BadRequestError 400           ├── AuthenticationError 401
-        │   ├── PaymentRequiredError 402      ├── PermissionDeniedError 403
-        │   ├── NotFoundError 404             ├── RequestTimeoutError 408 *
-        │   ├── ConflictError 409 *           ├── PayloadTooLargeError 413
-        │   ├── UnprocessableEntityError 422  ├── RateLimitError 429 *
-        │   └── InternalServerError 5xx *
-        ├── APIResponseError                  a 2xx that cannot be used; .body kept
-        ├── APIStreamError                    the server sent an error inside the stream; .received so far
-        └── AnswerFormatError                 an answer that is not the type asked for; .reason .text .completion
+```text
+MaritacaError
+├── ConfigurationError (ValueError)       wrong key, URL, option or argument; before any I/O
+└── APIError                              .request .http
+    ├── APIConnectionError *              DNS, refused, TLS, reset
+    │   ├── APITimeoutError (TimeoutError) *   .phase: queue, connect, first_event, idle or deadline
+    │   └── StreamInterruptedError        the body broke off; .received so far
+    ├── APIStatusError                    .status_code .code .type .param .body .retry_after
+    │   ├── BadRequestError 400           ├── AuthenticationError 401
+    │   ├── PaymentRequiredError 402      ├── PermissionDeniedError 403
+    │   ├── NotFoundError 404             ├── RequestTimeoutError 408 *
+    │   ├── ConflictError 409 *           ├── PayloadTooLargeError 413
+    │   ├── UnprocessableEntityError 422  ├── RateLimitError 429 *
+    │   └── InternalServerError 5xx *
+    ├── APIResponseError                  a 2xx that cannot be used; .body kept
+    ├── APIStreamError                    the server sent an error inside the stream; .received so far
+    └── AnswerFormatError                 an answer that is not the type asked for; .reason .text .completion
 
-    * retryable: the engine tries again while attempts, budget and deadline last.
+* retryable: the engine tries again while attempts, budget and deadline last.
+```
 
 All of them pickle, and none of them carries the API key.
 """
@@ -64,7 +66,7 @@ AnswerProblem = Literal["truncated", "refused", "tool_calls", "empty", "invalid_
 """Why an answer is not the type asked for: cut off, refused, calls instead of text, none, no JSON, other JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestInfo:
     """What was being asked when an error happened. Holds no secret."""
 
@@ -102,9 +104,9 @@ class APIError(MaritacaError):
         self, message: str, *, request: RequestInfo | None = None, http: HttpInfo | None = None
     ) -> None:
         super().__init__(message)
-        self.request = request
+        self.request: RequestInfo | None = request
         """Method, URL and attempt of the failed request."""
-        self.http = http
+        self.http: HttpInfo | None = http
         """Status, headers, attempts and elapsed seconds, where an answer arrived."""
 
     @property
@@ -132,9 +134,9 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         received: Any = None,
     ) -> None:
         super().__init__(message, request=request, http=http)
-        self.phase = phase
+        self.phase: TimeoutPhase = phase
         """Which clock ran out."""
-        self.received = received
+        self.received: Any = received
         """For a stream: what had arrived, in the shape of the complete answer; else None."""
 
 
@@ -152,7 +154,7 @@ class StreamInterruptedError(APIConnectionError):
         received: Any = None,
     ) -> None:
         super().__init__(message, request=request, http=http)
-        self.received = received
+        self.received: Any = received
         """What had arrived, in the shape of the complete answer."""
 
 
@@ -160,6 +162,7 @@ class APIStatusError(APIError):
     """The service answered with an error status."""
 
     hint: ClassVar[str] = ""
+    """What to do about it, where that is known; it ends the message."""
 
     def __init__(
         self,
@@ -175,17 +178,17 @@ class APIStatusError(APIError):
         http: HttpInfo | None = None,
     ) -> None:
         super().__init__(message, request=request, http=http)
-        self.status_code = status_code
+        self.status_code: int = status_code
         """HTTP status."""
-        self.code = code
+        self.code: str | None = code
         """Error code from the body, where there is one."""
-        self.type = type
+        self.type: str | None = type
         """Error type from the body, where there is one."""
-        self.param = param
+        self.param: str | None = param
         """Offending parameter, where the body names it."""
-        self.body = body
+        self.body: str = body
         """The body as text, cut at 64 KiB."""
-        self.retry_after = retry_after
+        self.retry_after: float | None = retry_after
         """Seconds the server asks to wait, where it says so."""
 
 
@@ -262,9 +265,9 @@ class APIResponseError(APIError):
         received: Any = None,
     ) -> None:
         super().__init__(message, request=request, http=http)
-        self.body = body
+        self.body: str = body
         """The body, or the offending event of a stream, as text, cut at 64 KiB."""
-        self.received = received
+        self.received: Any = received
         """For a stream: what had arrived, in the shape of the complete answer; else None."""
 
 
@@ -283,13 +286,13 @@ class APIStreamError(APIError):
         received: Any = None,
     ) -> None:
         super().__init__(message, request=request, http=http)
-        self.code = code
+        self.code: str | None = code
         """Error code from the event, where there is one."""
-        self.type = type
+        self.type: str | None = type
         """Error type from the event, where there is one."""
-        self.body = body
+        self.body: str = body
         """The event's data as text, cut at 64 KiB."""
-        self.received = received
+        self.received: Any = received
         """What had arrived, in the shape of the complete answer."""
 
 
@@ -310,9 +313,9 @@ class AnswerFormatError(APIError):
         super().__init__(message, request=request, http=http)
         self.reason: AnswerProblem = reason
         """What is wrong with it; of `truncated` a larger `max_tokens` gets rid."""
-        self.text = text
+        self.text: str = text
         """What the model wrote, whole; "" for nothing."""
-        self.usage = usage
+        self.usage: Any = usage
         """What is billed, as on the completion; None when not reported."""
-        self.completion = completion
+        self.completion: Any = completion
         """The whole answer, as `create` gives it."""

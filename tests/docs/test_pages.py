@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from maritaca_async import errors
+
 from ._blocks import ROOT
 
 if TYPE_CHECKING:
@@ -98,3 +100,11 @@ def test_links_between_pages_lead_somewhere() -> None:
     ]
     assert links
     assert dead == []
+
+
+@pytest.mark.parametrize("folder", [_PORTUGUESE, _ENGLISH])
+def test_tree_of_the_errors_names_every_one(folder: Path) -> None:
+    named = {name for name in errors.__all__ if name.endswith("Error")}
+    for text in (_text(folder / "errors-and-retries.md"), errors.__doc__ or ""):
+        tree = text.partition("```text\n")[2].partition("```")[0]
+        assert named <= set(re.findall(r"\w+", tree))

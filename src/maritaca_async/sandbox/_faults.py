@@ -13,19 +13,17 @@ FaultKind: TypeAlias = Literal[
 ]
 """The ways to fail.
 
-============== ======================================== ==================================
-kind           in a stream, after ``after_events``      in a plain reply
-============== ======================================== ==================================
-``status``     (before it) the error ``status``         the error ``status``
-``end``        the body ends well, without ``[DONE]``   an empty body
-``close``      the connection closes (FIN)              closes before the reply
-``reset``      the connection is reset (RST)            resets before the reply
-``malformed``  one event is broken JSON, then goes on   broken JSON
-``error``      ``{"error": {...}}``, then the end       that object, with status 200
-``detail``     ``{"detail": "..."}``, then the end      that object, with status 200
-``stall``      silence for ``seconds``, then goes on    silence, then the reply
-``ping``       ``: ping`` comments, then goes on        silence, then the reply
-============== ======================================== ==================================
+| kind | in a stream, after `after_events` | in a plain reply |
+|---|---|---|
+| `status` | (before it) the error `status` | the error `status` |
+| `end` | the body ends well, without `[DONE]` | an empty body |
+| `close` | the connection closes (FIN) | closes before the reply |
+| `reset` | the connection is reset (RST) | resets before the reply |
+| `malformed` | one event is broken JSON, then goes on | broken JSON |
+| `error` | `{"error": {...}}`, then the end | that object, with status 200 |
+| `detail` | `{"detail": "..."}`, then the end | that object, with status 200 |
+| `stall` | silence for `seconds`, then goes on | silence, then the reply |
+| `ping` | `: ping` comments, then goes on | silence, then the reply |
 """
 
 _DETAIL = "falha simulada pela sandbox"

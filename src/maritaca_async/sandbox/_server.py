@@ -27,7 +27,7 @@ _ANY_KEY: Final = "sandbox-key"
 class Sandbox:
     """A local server that speaks Maritaca's API, for tests, demos and documentation.
 
-    It needs no key and no network, answers deterministically, and fails on demand::
+    It needs no key and no network, answers deterministically, and fails on demand:
 
         with Sandbox(latency=0.1) as sandbox:
             client = Maritaca(api_key=sandbox.api_key, base_url=sandbox.base_url)

@@ -25,7 +25,11 @@ class RecordedRequest:
     """One request that reached the sandbox. Times are those of `time.monotonic`."""
 
     method: str
+    """HTTP method."""
+
     path: str
+    """Path, without the query."""
+
     # Headers carry the key, which has no business in the output of a failed assertion.
     headers: Mapping[str, str] = field(repr=False)
     """The headers as sent; look-ups ignore case."""
@@ -40,6 +44,8 @@ class RecordedRequest:
     """The client's port: equal for requests that came over the same connection."""
 
     received_at: float
+    """When its headers had arrived."""
+
     fault: Fault | None = None
     """What was set to go wrong with this request."""
 
