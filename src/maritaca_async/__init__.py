@@ -9,8 +9,9 @@ from ._core.pagination import AsyncPage, AsyncPages
 from ._core.stream import AsyncStream
 from ._sync.batch_runs import BatchRun
 from ._sync.batches import BatchResults
+from ._sync.cancellation import Cancellation
 from ._sync.client import Maritaca
-from ._sync.files import FileContent
+from ._sync.files import FileStream
 from ._sync.items import Page
 from ._sync.maps import Map
 from ._sync.responses import ParsedResponseStream, ResponseStream
@@ -46,7 +47,8 @@ from .resources.batch_input import batch_file, batch_line
 from .resources.batch_results import AsyncBatchResults
 from .resources.batch_run import AsyncBatchRun
 from .resources.chat import AsyncChatCompletionStream, AsyncParsedCompletionStream
-from .resources.file_content import AsyncFileContent
+from .resources.file_content import FileContent
+from .resources.file_stream import AsyncFileStream
 from .resources.responses import AsyncParsedResponseStream, AsyncResponseStream
 from .tokens import TokenCount, count_prompt_tokens, count_tokens
 from .tools import function_tool
@@ -62,7 +64,7 @@ __all__ = [
     "AsyncBatchResults",
     "AsyncBatchRun",
     "AsyncChatCompletionStream",
-    "AsyncFileContent",
+    "AsyncFileStream",
     "AsyncMap",
     "AsyncMaritaca",
     "AsyncPage",
@@ -75,11 +77,13 @@ __all__ = [
     "BadRequestError",
     "BatchResults",
     "BatchRun",
+    "Cancellation",
     "ChatCompletionStream",
     "ConfigurationError",
     "ConflictError",
     "Cost",
     "FileContent",
+    "FileStream",
     "Hooks",
     "HttpInfo",
     "InternalServerError",

@@ -26,9 +26,7 @@ DIFFERENT = sorted(HERE.glob("differences/*.py"))
 CLIENTS = ("openai", "openai-blocking", "maritaca", "maritaca-blocking")
 
 DIFFERENCES: dict[str, dict[str, str]] = {
-    "batch_results": {
-        # The content of a file arrives while it is read, so that reading is a call.
-        "output.text.splitlines()": "(await output.text()).splitlines()",
+    "batch_errors": {
         # A list of messages, whichever of its three shapes the service sends.
         "error.message for error in batch.errors.data": "error for error in batch.errors",
     },
@@ -46,10 +44,9 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         'error.body["message"]': "error.body",
         "error.response.headers": "error.http.headers",
     },
-    "file_content": {
-        "content.text.splitlines()": "(await content.text()).splitlines()",
-        "content.content": "await content.read()",
-        "client.files.retrieve_content(made.id)": "(await client.files.content(made.id)).text()",
+    "file_saved": {
+        # One name for what writes a file, here as with the files that code execution makes.
+        "content.write_to_file(path)": "content.save(path)",
     },
     "pages_by_hand": {
         "page.has_next_page()": "page.has_more",

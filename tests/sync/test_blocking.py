@@ -30,7 +30,7 @@ from maritaca_async._sync import items as blocking_items
 from maritaca_async._sync import resources as blocking
 from maritaca_async._sync import responses as blocking_responses
 from maritaca_async._sync import streams as blocking_streams
-from maritaca_async.resources import batch_results, batches, chat, file_content, files, models, responses
+from maritaca_async.resources import batch_results, batches, chat, file_stream, files, models, responses
 from maritaca_async.sandbox import Sandbox
 
 ASK = {"model": "sabia-4", "messages": [{"role": "user", "content": "Conte uma história curta."}]}
@@ -46,7 +46,7 @@ PAIRS = [
     (responses.AsyncResponseStream, blocking_responses.ResponseStream),
     (responses.AsyncParsedResponseStream, blocking_responses.ParsedResponseStream),
     (files.AsyncFiles, blocking_files.Files),
-    (file_content.AsyncFileContent, blocking_files.FileContent),
+    (file_stream.AsyncFileStream, blocking_files.FileStream),
     (batches.AsyncBatches, blocking_batches.Batches),
     (batch_results.AsyncBatchResults, blocking_batches.BatchResults),
     (pagination.AsyncPage, blocking_items.Page),

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from conftest import KEY
 
-from maritaca_async import APITimeoutError, ConfigurationError, Maritaca, MaritacaError, NotFoundError
+from maritaca_async import (
+    APITimeoutError,
+    ConfigurationError,
+    FileContent,
+    Maritaca,
+    MaritacaError,
+    NotFoundError,
+)
 from maritaca_async.resources.batch_input import batch_file, batch_line
 from maritaca_async.sandbox import Sandbox
 from maritaca_async.types import BatchStatus
@@ -50,17 +57,29 @@ def test_file_makes_the_round_trip(client: Maritaca, tmp_path: Path) -> None:
     data = b"primeira\nsegunda\n" + os.urandom(300_000)
     made = client.files.create(file=io.BytesIO(data), purpose="batch")
     assert client.files.retrieve(made.id) == made
-    assert client.files.content(made.id).read() == data
-    assert b"".join(client.files.content(made.id).iter_bytes()) == data
-    assert next(client.files.content(made.id).iter_lines()) == "primeira"
-    assert client.files.content(made.id).text() == data.decode("utf-8", "replace")
-    with client.files.content(made.id) as opened:
+    assert client.files.stream(made.id).read() == data
+    assert b"".join(client.files.stream(made.id).iter_bytes()) == data
+    assert next(client.files.stream(made.id).iter_lines()) == "primeira"
+    assert client.files.stream(made.id).text() == data.decode("utf-8", "replace")
+    with client.files.stream(made.id) as opened:
         opened.save(tmp_path / "a")
         assert opened.http.status == 200
     assert (tmp_path / "a").read_bytes() == data
     assert client.files.delete(made.id).deleted
     with pytest.raises(NotFoundError):
         client.files.retrieve(made.id)
+
+
+def test_content_is_the_value_that_the_asynchronous_client_gives(client: Maritaca, tmp_path: Path) -> None:
+    data = b"primeira\nsegunda\n"
+    made = client.files.create(file=data)
+    content = client.files.content(made.id)
+    assert type(content) is FileContent
+    assert (content.content, content.http.status) == (data, 200)
+    assert list(content.iter_lines()) == content.text.splitlines() == ["primeira", "segunda"]
+    assert client.files.retrieve_content(made.id) == content.text
+    content.save(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == data
 
 
 @pytest.mark.parametrize("style", ["bare", "has_more", "next_cursor"])
@@ -120,6 +139,8 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(sandbox: Sandbox, c
         lambda: client.files.create(file="no/such/file"),
         lambda: client.files.list(limit=0),
         lambda: client.files.content("../models"),
+        lambda: client.files.retrieve_content("../models"),
+        lambda: client.files.stream("../models"),
         lambda: client.batches.retrieve("a/b"),
         lambda: client.batches.wait("batch_1", poll_interval=0),
         lambda: client.batches.results("a/b"),
@@ -131,7 +152,7 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(sandbox: Sandbox, c
 
 def test_iterator_that_failed_fails_again(client: Maritaca) -> None:
     made = client.files.create(file=b"x" * 10)
-    opened = client.files.content(made.id)
+    opened = client.files.stream(made.id)
     opened.close()
     opened.close()
     pieces = opened.iter_bytes()

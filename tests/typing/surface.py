@@ -15,6 +15,7 @@ from maritaca_async import (
     AsyncParsedCompletionStream,
     AsyncStream,
     ChatCompletionStream,
+    FileContent,
     HttpInfo,
     Maritaca,
     ParsedCompletionStream,
@@ -95,7 +96,10 @@ async def asynchronous() -> None:
     async for file in client.files.list(limit=3):
         assert_type(file, FileObject)
     assert_type((await client.batches.list()).data, list[Batch])
-    assert_type(await (await client.files.content("file-1")).read(), bytes)
+    assert_type(await client.files.content("file-1"), FileContent)
+    assert_type((await client.files.content("file-1")).text, str)
+    assert_type(await client.files.retrieve_content("file-1"), str)
+    assert_type(await (await client.files.stream("file-1")).read(), bytes)
     batch = await client.batches.wait("batch_1", poll_interval=5, on_progress=print)
     assert_type(batch, Batch)
     async for result in client.batches.results(batch):
@@ -115,7 +119,8 @@ def synchronous() -> None:
     assert_type(blocking.files.create(file=io.BytesIO(b"{}"), purpose="batch"), FileObject)
     for file in blocking.files.list():
         assert_type(file, FileObject)
-    for line in blocking.files.content("file-1").iter_lines():
+    assert_type(blocking.files.content("file-1"), FileContent)
+    for line in blocking.files.stream("file-1").iter_lines():
         assert_type(line, str)
     for result in blocking.batches.results("batch_1"):
         assert_type(result.error, APIError | None)

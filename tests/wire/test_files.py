@@ -120,18 +120,18 @@ async def test_file_makes_the_round_trip(client: AsyncMaritaca, tmp_path: Path) 
     assert created.http.status == 200
     found = await client.files.retrieve(created.id)
     assert found == created
-    assert await (await client.files.content(created.id)).read() == data
-    pieces = [piece async for piece in (await client.files.content(created.id)).iter_bytes()]
+    assert await (await client.files.stream(created.id)).read() == data
+    pieces = [piece async for piece in (await client.files.stream(created.id)).iter_bytes()]
     assert b"".join(pieces) == data
-    lines = [line async for line in (await client.files.content(created.id)).iter_lines()]
+    lines = [line async for line in (await client.files.stream(created.id)).iter_lines()]
     assert lines[0] == '{"a": "ç"}'
-    text = await (await client.files.content(created.id)).text()
+    text = await (await client.files.stream(created.id)).text()
     assert text == data.decode("utf-8", "replace")
     target = tmp_path / "saída.bin"
     target.write_text("old")
-    async with await client.files.content(created.id) as content:
-        await content.save(target)
-        assert content.http.status == 200
+    async with await client.files.stream(created.id) as stream:
+        await stream.save(target)
+        assert stream.http.status == 200
     assert target.read_bytes() == data
     assert names_in(tmp_path) == ["saída.bin"]
     deleted = await client.files.delete(created.id)
@@ -175,7 +175,7 @@ async def test_every_kind_of_file_is_sent_again_after_a_lost_connection(
         created = await client.files.create(file=file)
         assert not opened.closed
     assert created.http.attempts == 2
-    assert await (await client.files.content(created.id)).read() == data
+    assert (await client.files.content(created.id)).content == data
 
 
 async def test_stream_that_cannot_seek_is_sent_once_and_not_retried(
@@ -281,7 +281,8 @@ async def test_what_cannot_work_is_refused_before_anything_is_sent(
 async def test_ids_that_lead_elsewhere_are_refused_before_anything_is_sent(
     sandbox: Sandbox, client: AsyncMaritaca, file_id: str
 ) -> None:
-    for method in (client.files.retrieve, client.files.content, client.files.delete):
+    files = client.files
+    for method in (files.retrieve, files.content, files.retrieve_content, files.stream, files.delete):
         with pytest.raises(ConfigurationError, match="file_id"):
             await method(file_id)
     assert sandbox.requests == []
@@ -372,32 +373,32 @@ async def test_download_that_breaks_off_is_an_error_and_leaves_no_file(
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
         with pytest.raises((StreamInterruptedError, APIConnectionError)):
-            await (await client.files.content("file-1")).save(target)
+            await (await client.files.stream("file-1")).save(target)
         assert names_in(tmp_path) == []
-        content = await client.files.content("file-1")
+        stream = await client.files.stream("file-1")
         for _ in range(2):  # the same error again: what was cut never passes for whole
             with pytest.raises(StreamInterruptedError, match="broke off after"):
-                await content.read()
+                await stream.read()
         assert len(server.seen) == 2
 
 
 async def test_download_is_retried_until_it_begins(sandbox: Sandbox, client: AsyncMaritaca) -> None:
     created = await client.files.create(file=b"abc")
     sandbox.fail_next(2)
-    content = await client.files.content(created.id)
-    assert await content.read() == b"abc"
-    assert await content.read() == b""
-    assert content.http.attempts == 3
+    stream = await client.files.stream(created.id)
+    assert await stream.read() == b"abc"
+    assert await stream.read() == b""
+    assert stream.http.attempts == 3
 
 
 async def test_failed_save_leaves_the_old_file_as_it_was(client: AsyncMaritaca, tmp_path: Path) -> None:
     created = await client.files.create(file=b"abc")
     with pytest.raises(OSError):
-        await (await client.files.content(created.id)).save(tmp_path / "no" / "such" / "folder")
+        await (await client.files.stream(created.id)).save(tmp_path / "no" / "such" / "folder")
     target = tmp_path / "a"
     target.mkdir()
     with pytest.raises(OSError):
-        await (await client.files.content(created.id)).save(target)
+        await (await client.files.stream(created.id)).save(target)
     assert names_in(tmp_path) == ["a"]
 
 
@@ -406,7 +407,7 @@ async def test_empty_content_is_saved_as_an_empty_file(tmp_path: Path) -> None:
         ScriptedServer(answers(b"")) as server,
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
-        await (await client.files.content("file-1")).save(tmp_path / "a")
+        await (await client.files.stream("file-1")).save(tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b""
 
 
@@ -425,9 +426,9 @@ async def test_silent_download_ends_by_its_clock(timeouts: Timeouts, phase: str,
         ScriptedServer((silent,)) as server,
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
-        content = await client.files.content("file-1", timeout=timeouts)
+        stream = await client.files.stream("file-1", timeout=timeouts)
         with pytest.raises(APITimeoutError, match="after 4 bytes") as caught:
-            await content.save(tmp_path / "a")
+            await stream.save(tmp_path / "a")
         assert caught.value.phase == phase
         assert caught.value.http is not None
     assert names_in(tmp_path) == []
@@ -438,8 +439,8 @@ async def test_cancelled_download_leaves_nothing_behind(tmp_path: Path) -> None:
         ScriptedServer((silent,)) as server,
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
-        content = await client.files.content("file-1")
-        task = asyncio.create_task(content.save(tmp_path / "a"))
+        stream = await client.files.stream("file-1")
+        task = asyncio.create_task(stream.save(tmp_path / "a"))
         await asyncio.sleep(0.1)
         assert len(names_in(tmp_path)) == 1
         task.cancel()
@@ -454,20 +455,20 @@ async def test_abandoned_download_releases_its_connection(how: str) -> None:
         ScriptedServer((silent,)) as server,
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
-        content = await client.files.content("file-1")
-        async for piece in content.iter_bytes():
+        stream = await client.files.stream("file-1")
+        async for piece in stream.iter_bytes():
             assert piece == b"abc\n"
             break
         if how == "leave":
-            async with content:
+            async with stream:
                 pass
         elif how == "close":
-            await content.aclose()
-            await content.aclose()
+            await stream.aclose()
+            await stream.aclose()
         if how != "drop":
             with pytest.raises(StreamInterruptedError, match="closed"):
-                await content.read()
-        del content
+                await stream.read()
+        del stream
         async with asyncio.timeout(5):
             while server.seen[0].closed_at is None:
                 await asyncio.sleep(0.01)
@@ -478,26 +479,26 @@ async def test_download_is_read_by_one_task_and_in_its_loop() -> None:
         ScriptedServer((silent,)) as server,
         AsyncMaritaca(KEY, base_url=server.base_url) as client,
     ):
-        content = await client.files.content("file-1")
-        pieces = aiter(content.iter_bytes())
+        stream = await client.files.stream("file-1")
+        pieces = aiter(stream.iter_bytes())
         await anext(pieces)
         waiting = asyncio.create_task(anext(pieces))
         await asyncio.sleep(0.05)
         with pytest.raises(ConfigurationError, match="another task"):
-            await content.read()
+            await stream.read()
         with pytest.raises(ConfigurationError, match="event loop"):
-            await asyncio.to_thread(lambda: asyncio.run(_read(content)))
-        await content.aclose()
+            await asyncio.to_thread(lambda: asyncio.run(_read(stream)))
+        await stream.aclose()
         with pytest.raises(StreamInterruptedError, match="closed"):
             await waiting
 
 
-async def _read(content: Any) -> bytes:
-    content._download._reading, before = False, content._download._reading
+async def _read(stream: Any) -> bytes:
+    stream._download._reading, before = False, stream._download._reading
     try:
-        return await content.read()
+        return await stream.read()
     finally:
-        content._download._reading = before
+        stream._download._reading = before
 
 
 async def test_content_larger_than_the_limits_is_refused_where_it_would_fill_memory(sandbox: Sandbox) -> None:
@@ -505,11 +506,11 @@ async def test_content_larger_than_the_limits_is_refused_where_it_would_fill_mem
     async with AsyncMaritaca(KEY, base_url=sandbox.base_url, limits=limits) as client:
         created = await client.files.create(file=b"x" * 300_000)
         with pytest.raises(APIResponseError, match="use save or iter_bytes"):
-            await (await client.files.content(created.id)).read()
+            await (await client.files.stream(created.id)).read()
         with pytest.raises(APIResponseError, match="max_event_bytes"):
-            async for _ in (await client.files.content(created.id)).iter_lines():
+            async for _ in (await client.files.stream(created.id)).iter_lines():
                 pass
-        pieces = [piece async for piece in (await client.files.content(created.id)).iter_bytes()]
+        pieces = [piece async for piece in (await client.files.stream(created.id)).iter_bytes()]
         assert sum(map(len, pieces)) == 300_000
 
 
@@ -526,7 +527,7 @@ async def test_large_download_is_saved_in_little_memory(tmp_path: Path) -> None:
     ):
         tracemalloc.start()
         try:
-            await (await client.files.content("file-1")).save(tmp_path / "a")
+            await (await client.files.stream("file-1")).save(tmp_path / "a")
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import os
 
     from .._core.http_info import HttpInfo
-    from ..resources.file_content import AsyncFileContent
+    from ..resources.file_content import FileContent
+    from ..resources.file_stream import AsyncFileStream
     from ..resources.files import AsyncFiles
     from ..types.files import FileCreateParams, FileDeleted, FileListParams, FileObject
     from ..types.shared import RequestOptions
@@ -53,13 +54,30 @@ class Files:
         return run(partial(self._twin.retrieve, file_id, **options))
 
     def content(self, file_id: str, **options: Unpack[RequestOptions]) -> FileContent:
-        """The content of a file, which begins to arrive when this returns; see `AsyncFiles.content`.
+        """The whole content of a file, in memory; see `AsyncFiles.content`.
+
+        Raises:
+            ConfigurationError: a bad id or option, before any I/O.
+            APIError: the call failed, or the content is too large.
+        """
+        return run(partial(self._twin.content, file_id, **options))
+
+    def retrieve_content(self, file_id: str, **options: Unpack[RequestOptions]) -> str:
+        """The `text` of `content`, which is the better name; see `AsyncFiles.retrieve_content`.
+
+        Raises:
+            APIError: as for `content`.
+        """
+        return run(partial(self._twin.retrieve_content, file_id, **options))
+
+    def stream(self, file_id: str, **options: Unpack[RequestOptions]) -> FileStream:
+        """The content of a file of any size, which begins to arrive when this returns; see `AsyncFiles.stream`.
 
         Raises:
             ConfigurationError: a bad id or option, before any I/O.
             APIError: the call failed.
         """
-        return FileContent(run(partial(self._twin.content, file_id, **options)))
+        return FileStream(run(partial(self._twin.stream, file_id, **options)))
 
     def delete(self, file_id: str, **options: Unpack[RequestOptions]) -> FileDeleted:
         """Delete a file; see `AsyncFiles.delete`.
@@ -71,10 +89,10 @@ class Files:
         return run(partial(self._twin.delete, file_id, **options))
 
 
-class FileContent(Closing):
-    """The content of a file, which can be read once; the blocking twin of `AsyncFileContent`."""
+class FileStream(Closing):
+    """The content of a file, which can be read once; the blocking twin of `AsyncFileStream`."""
 
-    def __init__(self, twin: AsyncFileContent) -> None:
+    def __init__(self, twin: AsyncFileStream) -> None:
         self._twin = twin
 
     @property
@@ -83,7 +101,7 @@ class FileContent(Closing):
         return self._twin.http
 
     def iter_bytes(self) -> Items[bytes]:
-        """The content in pieces, as they arrive; see `AsyncFileContent.iter_bytes`.
+        """The content in pieces, as they arrive; see `AsyncFileStream.iter_bytes`.
 
         Raises:
             APIError: the content broke off or took too long.
@@ -91,7 +109,7 @@ class FileContent(Closing):
         return Items(self._twin.iter_bytes())
 
     def iter_lines(self) -> Items[str]:
-        """The content line by line, without line ends; see `AsyncFileContent.iter_lines`.
+        """The content line by line, without line ends; see `AsyncFileStream.iter_lines`.
 
         Raises:
             APIError: the content broke off or took too long, or a line is too large.
@@ -99,7 +117,7 @@ class FileContent(Closing):
         return Items(self._twin.iter_lines())
 
     def read(self) -> bytes:
-        """The whole content; see `AsyncFileContent.read`.
+        """The whole content; see `AsyncFileStream.read`.
 
         Raises:
             APIError: the content broke off or took too long, or is too large.
@@ -107,7 +125,7 @@ class FileContent(Closing):
         return run(self._twin.read)
 
     def text(self) -> str:
-        """The whole content as text; see `AsyncFileContent.text`.
+        """The whole content as text; see `AsyncFileStream.text`.
 
         Raises:
             APIError: as for `read`.

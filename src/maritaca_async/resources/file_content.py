@@ -1,149 +1,88 @@
-"""The content of a file, read as it arrives."""
+"""The content of a file, read whole."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Self
+import json
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
-from .._core.items import AsyncItems
 from .._core.lines import LineSplitter
+from .._core.request import BODY_LIMIT
 from ..errors import APIResponseError
 from ._part_file import PartFile
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
+    from collections.abc import Iterator
 
-    from .._core.download import Download
     from .._core.http_info import HttpInfo
-    from .._core.options import Limits
 
 
-class AsyncFileContent:
-    """The content of a file, which can be read once: whole, in pieces, by lines, or into a file.
+@dataclass(frozen=True, slots=True, repr=False)
+class FileContent:
+    """The whole content of a file, in memory: there is nothing to wait for and nothing to close.
 
-    A context manager; let go of it early and its connection is dropped.
+    The same for both clients.
     """
 
-    def __init__(self, download: Download, limits: Limits) -> None:
-        self._download = download
-        self._limits = limits
+    content: bytes
+    """The bytes."""
+    http: HttpInfo = field(compare=False)
+    """Status, headers, request id, attempts and elapsed seconds of the call."""
+
+    def __repr__(self) -> str:
+        return f"<FileContent of {len(self.content)} bytes>"
 
     @property
-    def http(self) -> HttpInfo:
-        """Status, headers, request id, attempts, and seconds until the content began."""
-        return self._download.http
+    def text(self) -> str:
+        """The content as text: UTF-8, with U+FFFD for bytes that are none."""
+        return self.content.decode("utf-8", "replace")
 
-    def iter_bytes(self) -> AsyncItems[bytes]:
-        """The content in pieces, as they arrive.
+    def read(self) -> bytes:
+        """The bytes, as often as one likes: what `content` is."""
+        return self.content
+
+    def iter_lines(self) -> Iterator[str]:
+        """The content line by line, without line ends: only LF and CRLF end a line, so JSON Lines stay whole.
+
+        `text.splitlines()` would cut JSON in two at characters such as U+2028.
+        """
+        splitter = LineSplitter(len(self.content))
+        for piece in BytesIO(self.content):
+            yield from splitter.feed(piece)
+        yield from splitter.finish()
+
+    def json(self) -> Any:
+        """The content as one JSON value.
 
         Raises:
-            StreamInterruptedError: the connection broke before the end.
-            APITimeoutError: nothing came for longer than the timeouts allow.
+            APIResponseError: it is not JSON. JSON Lines are not: see `iter_lines`.
         """
-        return AsyncItems(self._more_bytes)
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            raise APIResponseError(
+                f"the file is not one JSON value ({error}): for JSON Lines use iter_lines",
+                body=self.content[:BODY_LIMIT].decode("utf-8", "replace"),
+                http=self.http,
+            ) from None
 
-    def iter_lines(self) -> AsyncItems[str]:
-        """The content line by line, without line ends: UTF-8, with U+FFFD for bytes that are none.
-
-        Raises:
-            APIResponseError: a line is larger than `Limits(max_event_bytes)`.
-            StreamInterruptedError: the connection broke before the end.
-            APITimeoutError: nothing came for longer than the timeouts allow.
-        """
-        return AsyncItems(_LineReader(self._download, self._limits.max_event_bytes).more)
-
-    async def read(self) -> bytes:
-        """The whole content.
-
-        Raises:
-            APIResponseError: it is larger than `Limits(max_body_bytes)`: use `save` or an iterator.
-            StreamInterruptedError: the connection broke before the end.
-            APITimeoutError: nothing came for longer than the timeouts allow.
-        """
-        pieces: list[bytes] = []
-        limit = self._limits.max_body_bytes
-        while piece := await self._download.read():
-            pieces.append(piece)
-            if self._download.size > limit:
-                self._download.close()
-                raise APIResponseError(
-                    f"the content is larger than {limit} bytes: use save or iter_bytes, "
-                    "or raise Limits(max_body_bytes)"
-                )
-        return b"".join(pieces)
-
-    async def text(self) -> str:
-        """The whole content as text: UTF-8, with U+FFFD for bytes that are none.
-
-        Raises:
-            APIError: as for `read`.
-        """
-        return (await self.read()).decode("utf-8", "replace")
-
-    async def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the content to a file, which appears under its name only when it is complete.
+
+        It blocks until the file is written. In a coroutine, use the `save` of `files.stream`.
 
         Args:
             path: Where to; a file that is there already is replaced.
 
         Raises:
-            OSError: the file cannot be written.
-            StreamInterruptedError: the connection broke before the end; nothing is left behind.
-            APITimeoutError: nothing came for longer than the timeouts allow; nothing is left behind.
+            OSError: the file cannot be written; nothing is left behind.
         """
         part = PartFile(path)
         try:
-            while piece := await self._download.read():
-                await asyncio.to_thread(part.write, piece)
-            await asyncio.to_thread(part.commit)
+            part.write(self.content)
+            part.commit()
         except BaseException:
-            self._download.close()
-            await asyncio.to_thread(part.discard)
-            raise
-
-    async def aclose(self) -> None:
-        """Stop reading and drop the connection; as often as one likes."""
-        self._download.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._download.close()
-
-    async def _more_bytes(self) -> list[bytes] | None:
-        piece = await self._download.read()
-        return [piece] if piece else None
-
-
-class _LineReader:
-    """The lines of a download, in portions."""
-
-    def __init__(self, download: Download, max_bytes: int) -> None:
-        self._download = download
-        self._splitter = LineSplitter(max_bytes)
-        self._ended = False
-
-    async def more(self) -> list[str] | None:
-        """The lines that the next network read completes, maybe none; None at the end.
-
-        Raises:
-            APIError: see `AsyncFileContent.iter_lines`.
-        """
-        if self._ended:
-            return None
-        piece = await self._download.read()
-        if piece:
-            return self._feed(piece)
-        self._ended = True
-        return self._splitter.finish()
-
-    def _feed(self, piece: bytes) -> list[str]:
-        try:
-            return self._splitter.feed(piece)
-        except APIResponseError:
-            self._download.close()
+            part.discard()
             raise

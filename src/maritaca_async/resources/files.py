@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 from .._core.options import resolve_retries
 from .._core.request import merge_headers
 from .._core.upload import Upload, open_source
-from ..errors import BadRequestError, ConfigurationError, UnprocessableEntityError
+from ..errors import APIResponseError, BadRequestError, ConfigurationError, UnprocessableEntityError
 from ..types.files import FileCreateParams, FileDeleted, FileList, FileListParams, FileObject
 from ._base import mapping_option
 from ._parameters import OPTION_NAMES
 from ._stored import StoredResource, path_id
-from .file_content import AsyncFileContent
+from .file_content import FileContent
+from .file_stream import AsyncFileStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,22 +85,51 @@ class AsyncFiles(StoredResource):
         request = self._request("GET", f"/files/{path_id('file_id', file_id)}", options, OPTION_NAMES)
         return await self._object(FileObject, request)
 
-    async def content(self, file_id: str, **options: Unpack[RequestOptions]) -> AsyncFileContent:
-        """The content of a file, which begins to arrive when this returns.
+    async def content(self, file_id: str, **options: Unpack[RequestOptions]) -> FileContent:
+        """The whole content of a file, in memory.
 
             content = await client.files.content(batch.output_file_id)
-            await content.save("results.jsonl")
+            for line in content.iter_lines():
+                print(line)
 
-        Until it begins, failures are retried. As for a stream, a number given as `timeout` bounds the wait for
-        its beginning and, up to 120 seconds, every silence; `Timeouts(deadline=...)` bounds the whole.
+        A download that breaks off is retried, for nothing of it was handed out. For files that are too large
+        for memory there is `stream`.
+
+        Raises:
+            ConfigurationError: a bad id or option, before any I/O.
+            APIResponseError: the content is larger than `Limits(max_body_bytes)`.
+            APIError: the call failed.
+        """
+        request = self._content_request(file_id, options)
+        request.headers = merge_headers({"Accept": "*/*"}, request.headers or {})
+        try:
+            return FileContent(*await self._engine.call(request, bytes))
+        except APIResponseError as error:
+            raise APIResponseError(f"{error}, or use files.stream", request=error.request) from None
+
+    async def retrieve_content(self, file_id: str, **options: Unpack[RequestOptions]) -> str:
+        """The `text` of `content`, which is the better name: this one is for programs that have it already.
+
+        Raises:
+            APIError: as for `content`.
+        """
+        return (await self.content(file_id, **options)).text
+
+    async def stream(self, file_id: str, **options: Unpack[RequestOptions]) -> AsyncFileStream:
+        """The content of a file of any size, which begins to arrive when this returns.
+
+            stream = await client.files.stream(batch.output_file_id)
+            await stream.save("results.jsonl")
+
+        Until it begins, failures are retried. As for other streams, a number given as `timeout` bounds the wait
+        for its beginning and, up to 120 seconds, every silence; `Timeouts(deadline=...)` bounds the whole.
 
         Raises:
             ConfigurationError: a bad id or option, before any I/O.
             APIError: the call failed.
         """
-        path = f"/files/{path_id('file_id', file_id)}/content"
-        request = self._request("GET", path, options, OPTION_NAMES, stream=True)
-        return AsyncFileContent(await self._engine.download(request), self._engine.transport.limits)
+        request = self._content_request(file_id, options, stream=True)
+        return AsyncFileStream(await self._engine.download(request), self._engine.transport.limits)
 
     async def delete(self, file_id: str, **options: Unpack[RequestOptions]) -> FileDeleted:
         """Delete a file.
@@ -110,6 +140,10 @@ class AsyncFiles(StoredResource):
         """
         request = self._request("DELETE", f"/files/{path_id('file_id', file_id)}", options, OPTION_NAMES)
         return await self._object(FileDeleted, request)
+
+    def _content_request(self, file_id: str, options: Mapping[str, Any], *, stream: bool = False) -> Request:
+        path = f"/files/{path_id('file_id', file_id)}/content"
+        return self._request("GET", path, options, OPTION_NAMES, stream=stream)
 
     async def _upload(self, request: Request, source: FileSource, fields: Mapping[str, str]) -> FileObject:
         wanted = fields["purpose"]
