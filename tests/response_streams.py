@@ -100,31 +100,3 @@ def frame(event: Event, *, named: bool = True, line_end: str = "\n") -> bytes:
 
 def transcript(events: list[Event], *, named: bool = True, line_end: str = "\n") -> bytes:
     return b"".join(frame(event, named=named, line_end=line_end) for event in events)
-
-
-# The samples of contract sections 9 and 10, character by character.
-
-SAMPLE = """\
-{"id":"resp-5","object":"response","created_at":1784310100,"status":"completed","model":"sabia-4-thinking",
- "output":[{"type":"code_execution_artifact","id":"cea_1","status":"completed","filename":"vendas.png","mime_type":"image/png","size_bytes":9120,"content_base64":"iVBOR..."},
-           {"id":"msg-2","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"Segue o grafico.","annotations":[]}]}],
- "usage":{"input_tokens":31,"output_tokens":240,"total_tokens":271,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":180},
-          "tool_execution_details":{"web_search_calls":0,"page_reads":0,"data_ocean_gb_processed":0,"code_execution_minutes":1}},
- "error":null,"incomplete_details":null,"metadata":{},"tools":[{"type":"code_interpreter"}],"store":false}
-"""
-SAMPLE_STREAM = """\
-event: response.created
-data: {"type":"response.created","sequence_number":1,"response":{"id":"resp-8","object":"response","status":"in_progress","model":"sabiazinho-4","output":[]}}
-data: {"type":"response.in_progress","sequence_number":2,"response":{"id":"resp-8","object":"response","status":"in_progress","output":[]}}
-data: {"type":"response.output_item.added","sequence_number":3,"output_index":0,"item":{"id":"msg-8","type":"message","role":"assistant","status":"in_progress","content":[]}}
-data: {"type":"response.content_part.added","sequence_number":4,"item_id":"msg-8","output_index":0,"content_index":0,"part":{"type":"output_text","text":""}}
-data: {"type":"response.output_text.delta","sequence_number":5,"item_id":"msg-8","output_index":0,"content_index":0,"delta":"Pronto."}
-data: {"type":"response.output_text.done","sequence_number":6,"item_id":"msg-8","output_index":0,"content_index":0,"text":"Pronto."}
-data: {"type":"response.content_part.done","sequence_number":7,"item_id":"msg-8","output_index":0,"content_index":0,"part":{"type":"output_text","text":"Pronto."}}
-data: {"type":"response.output_item.done","sequence_number":8,"output_index":0,"item":{"id":"msg-8","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"Pronto.","annotations":[]}]}}
-event: response.completed
-data: {"type":"response.completed","sequence_number":9,"response":{"id":"resp-8","object":"response","status":"completed","output":[{"id":"msg-8","type":"message","role":"assistant","content":[{"type":"output_text","text":"Pronto."}]}],"usage":{"input_tokens":6,"output_tokens":3,"total_tokens":9}}}
-"""
-SAMPLE_FAILURE = """\
-data: {"type":"response.failed","sequence_number":6,"response":{"id":"resp-9","status":"failed","error":{"code":"server_error","message":"..."}}}
-"""

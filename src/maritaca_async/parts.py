@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._core.inline import InlineFile
 from .errors import ConfigurationError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .types.chat_params import FilePart, ImagePart
+    from .types.files import FileContentInput
 
 __all__ = [
     "DOCUMENT_TYPES",
@@ -69,7 +70,7 @@ _URL: Final = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _IMAGE_URI: Final = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/]")
 
 
-def file_part(source: str | os.PathLike[str] | bytes, *, filename: str | None = None) -> FilePart:
+def file_part(source: FileContentInput, *, filename: str | None = None) -> FilePart:
     """A document as a part of a user message: PDF, DOCX, XLSX, CSV, XML, TXT, MD, PNG or JPEG.
 
         {"role": "user", "content": [{"type": "text", "text": "Resuma."}, file_part("contrato.pdf")]}
@@ -78,35 +79,38 @@ def file_part(source: str | os.PathLike[str] | bytes, *, filename: str | None = 
     that would hold up an event loop, as on a network drive, there is `afile_part`.
 
     Args:
-        source: A path, or the content.
-        filename: What to call it, extension included. Default: the name of the file on disk.
-
-    Returns:
-        The part. The file must stay as it is until the call that sends it is over.
-
-    Raises:
-        ConfigurationError: there is no such file, it is empty, of a kind that the service does not
-            take, not what its extension says, or too large.
-    """
-    if isinstance(source, str) and _is_address(source):
-        raise ConfigurationError(f"the service takes documents by value only, not from {source!r:.100}")
-    name = filename or ("" if isinstance(source, bytes) else Path(source).name)
-    if not name:
-        raise ConfigurationError("content needs a name: file_part(content, filename='contrato.pdf')")
-    return {"type": "file", "file": {"filename": name, "file_data": _inline(source, name, DOCUMENT_TYPES)}}
-
-
-def image_part(source: str | os.PathLike[str] | bytes) -> ImagePart:
-    """An image as a part of a user message: PNG or JPEG. The service reads the text in it (OCR).
-
-    Args:
-        source: A path, the content, an http(s) URL that the service can reach, or a data URI.
+        source: A path, the content, or a binary file, which is read from where it stands.
+        filename: What to call it, extension included. Default: the name of the file.
 
     Returns:
         The part. A file on disk must stay as it is until the call that sends it is over.
 
     Raises:
-        ConfigurationError: there is no such file, it is empty, no PNG or JPEG, or too large.
+        ConfigurationError: `source` is none of these, there is no such file, it is empty, of a kind that the service does not
+            take, not what its extension says, or too large.
+    """
+    if isinstance(source, str) and _is_address(source):
+        raise ConfigurationError(f"the service takes documents by value only, not from {source!r:.100}")
+    if not isinstance(filename, str | None):
+        raise ConfigurationError(f"filename must be a string such as 'contrato.pdf', not {filename!r:.80}")
+    content, own_name = _content(source)
+    name = filename or own_name
+    if not name:
+        raise ConfigurationError("content needs a name: file_part(content, filename='contrato.pdf')")
+    return {"type": "file", "file": {"filename": name, "file_data": _inline(content, name, DOCUMENT_TYPES)}}
+
+
+def image_part(source: FileContentInput) -> ImagePart:
+    """An image as a part of a user message: PNG or JPEG. The service reads the text in it (OCR).
+
+    Args:
+        source: A path, the content, a binary file, an http(s) URL that the service can reach, or a data URI.
+
+    Returns:
+        The part. A file on disk must stay as it is until the call that sends it is over.
+
+    Raises:
+        ConfigurationError: `source` is none of these, there is no such file, it is empty, no PNG or JPEG, or too large.
     """
     if isinstance(source, str) and _is_address(source):
         if not _URL.fullmatch(source) and not _IMAGE_URI.match(source):
@@ -114,16 +118,18 @@ def image_part(source: str | os.PathLike[str] | bytes) -> ImagePart:
                 f"an image is a path, bytes, an http(s) URL or a data URI of a PNG or JPEG, not {source!r:.60}"
             )
         return {"type": "image_url", "image_url": {"url": source}}
-    name = _image_name(source) if isinstance(source, bytes) else Path(source).name
-    return {"type": "image_url", "image_url": {"url": _inline(source, name, IMAGE_TYPES)}}
+    content, name = _content(source)
+    if isinstance(content, bytes):
+        name = _image_name(content)
+    return {"type": "image_url", "image_url": {"url": _inline(content, name, IMAGE_TYPES)}}
 
 
-async def afile_part(source: str | os.PathLike[str] | bytes, *, filename: str | None = None) -> FilePart:
+async def afile_part(source: FileContentInput, *, filename: str | None = None) -> FilePart:
     """`file_part` with every access to the disk in a worker thread.
 
     Args:
-        source: A path, or the content.
-        filename: What to call it, extension included. Default: the name of the file on disk.
+        source: A path, the content, or a binary file, which is read from where it stands.
+        filename: What to call it, extension included. Default: the name of the file.
 
     Raises:
         ConfigurationError: as for `file_part`.
@@ -131,11 +137,11 @@ async def afile_part(source: str | os.PathLike[str] | bytes, *, filename: str | 
     return await asyncio.to_thread(file_part, source, filename=filename)
 
 
-async def aimage_part(source: str | os.PathLike[str] | bytes) -> ImagePart:
+async def aimage_part(source: FileContentInput) -> ImagePart:
     """`image_part` with every access to the disk in a worker thread.
 
     Args:
-        source: A path, the content, an http(s) URL that the service can reach, or a data URI.
+        source: A path, the content, a binary file, an http(s) URL that the service can reach, or a data URI.
 
     Raises:
         ConfigurationError: as for `image_part`.
@@ -147,13 +153,48 @@ def _is_address(source: str) -> bool:
     return "://" in source or source.startswith("data:")
 
 
+def _content(source: Any) -> tuple[Path | bytes, str]:
+    """Where a file is, or what it holds; and the name that it has itself."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), ""
+    if isinstance(source, str | os.PathLike):
+        path = Path(os.fsdecode(source))
+        return path, path.name
+    if not callable(getattr(source, "read", None)):
+        raise ConfigurationError(
+            f"a part is made of a path, bytes or a binary file, not of {type(source).__name__}"
+        )
+    own_name = getattr(source, "name", None)
+    name = Path(own_name).name if isinstance(own_name, str) else ""
+    return _read(source, name), name
+
+
+def _read(file: Any, name: str) -> bytes:
+    content = bytearray()
+    while len(content) < FILES_LIMIT and (piece := _piece(file, name)):
+        content += piece
+    return bytes(content)
+
+
+def _piece(file: Any, name: str) -> bytes:
+    try:
+        piece = file.read(FILES_LIMIT)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"the file {name!r} cannot be read: {error}") from None
+    if not isinstance(piece, bytes):
+        raise ConfigurationError(
+            f"reading the file {name!r} gave {type(piece).__name__}, not bytes: open it with mode 'rb'"
+        )
+    return piece
+
+
 def _image_name(content: bytes) -> str:
     """A name for an image by what it is; one that will be refused when it is none."""
     kind = _kind_of(content[:_HEAD])
     return f"image.{kind.lower()}" if kind in ("PNG", "JPEG") else "image.png"
 
 
-def _inline(source: str | os.PathLike[str] | bytes, name: str, kinds: Mapping[str, str]) -> InlineFile:
+def _inline(source: Path | bytes, name: str, kinds: Mapping[str, str]) -> InlineFile:
     extension = Path(name).suffix.lower()
     if extension not in kinds:
         known = ", ".join(kind[1:] for kind in kinds)
@@ -163,7 +204,7 @@ def _inline(source: str | os.PathLike[str] | bytes, name: str, kinds: Mapping[st
     if isinstance(source, bytes):
         made, head = InlineFile(kinds[extension], len(source), source), source[:_HEAD]
     else:
-        made, head = _on_disk(Path(source), kinds[extension])
+        made, head = _on_disk(source, kinds[extension])
     if not head:
         raise ConfigurationError(f"{name!r} is empty")
     _check_content(name, extension, head)

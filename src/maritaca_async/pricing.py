@@ -1,5 +1,6 @@
 """What calls cost, in Brazilian reais; exact decimal arithmetic over the catalogue's prices.
 
+Exact whatever the caller's decimal context rounds to: everything is computed in a context of this module.
 Results are estimates: the prices are those published on ``catalogue.SOURCE_DATE``, the rules are those
 of contract section 22, and the bill is the service's.
 """
@@ -7,8 +8,11 @@ of contract section 22, and the bill is the service's.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from .catalogue import (
@@ -23,17 +27,26 @@ from .catalogue import (
     find_model,
 )
 from .errors import ConfigurationError
+from .types.chat import Usage
+from .types.responses import ResponseUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Iterator
 
-    from .types.chat import ExtractionDetails, ToolExecutionDetails, Usage
+    from .types.chat import ExtractionDetails, ToolExecutionDetails
 
 __all__ = ["Cost", "Price", "find_price", "request_cost", "usage_cost"]
 
 _PER_TOKEN: Final = Decimal("0.000001")
 _NOTHING: Final = Decimal(0)
+# More digits than any product of a price, a share and a count has.
+_EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN)
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    with localcontext(_EXACT):
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,7 @@ class Price:
                 )
 
     @property
+    @_exactly()
     def cached_input(self) -> Decimal:
         """A million input tokens read from the cache: 25% of the standard input price."""
         return self.input * CACHED_INPUT_SHARE
@@ -88,10 +102,12 @@ class Cost:
     """Built-in tools: searches, page reads, Data Ocean, code execution."""
 
     @property
+    @_exactly()
     def total(self) -> Decimal:
         """The sum of all kinds."""
         return self.cached_input + self.input + self.output + self.extraction + self.tools
 
+    @_exactly()
     def __add__(self, other: Cost) -> Cost:
         if not isinstance(other, Cost):
             return NotImplemented
@@ -113,8 +129,12 @@ def find_price(model: str, *, prices: Mapping[str, Price] | None = None) -> Pric
             also speaks for its aliases.
 
     Raises:
-        ConfigurationError: the entry in `prices` is no `Price`.
+        ConfigurationError: `model` is no name, `prices` is no mapping, or its entry is no `Price`.
     """
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model must be the name of a model such as 'sabia-4', not {model!r:.80}")
+    if not isinstance(prices, Mapping | None):
+        raise ConfigurationError(f"prices must map names of models to Price(...), not be {prices!r:.80}")
     known = find_model(model)
     names = (model, known.id) if known else (model,)
     own = next((prices[name] for name in names if name in prices), None) if prices else None
@@ -125,6 +145,7 @@ def find_price(model: str, *, prices: Mapping[str, Price] | None = None) -> Pric
     return Price(input=known.input_price, output=known.output_price) if known else None
 
 
+@_exactly()
 def request_cost(
     *,
     model: str,
@@ -167,8 +188,9 @@ def request_cost(
     )
 
 
+@_exactly()
 def usage_cost(
-    usage: Usage,
+    usage: Usage | ResponseUsage,
     *,
     model: str,
     service_tier: str | None = None,
@@ -176,13 +198,13 @@ def usage_cost(
     at: datetime | None = None,
     prices: Mapping[str, Price] | None = None,
 ) -> Cost:
-    """The cost of a chat completion, from the usage that came with it.
+    """The cost of a chat completion or a response, from the usage that came with it.
 
     Tokens are priced as by `request_cost`; extracted pages and built-in tools are added, without any
     discount. Minutes of code execution are rounded up. Units this library does not know cost nothing here.
 
     Args:
-        usage: What the service counted: ``completion.usage``.
+        usage: What the service counted: ``completion.usage`` or ``response.usage``, where it is not None.
         model: The model that was asked for, or an alias of it.
         service_tier: The tier that served the call: ``completion.service_tier``.
         batch: Whether the call was part of a batch.
@@ -190,8 +212,9 @@ def usage_cost(
         prices: Prices of your own by model name; they win over the catalogue.
 
     Raises:
-        ConfigurationError: a model without a price, counts that cannot be, or a time without a timezone.
+        ConfigurationError: no usage, a model without a price, counts that cannot be, or a time without a timezone.
     """
+    usage = _chat_usage(usage)
     prompt = usage.prompt_tokens_details
     tokens = request_cost(
         model=model,
@@ -206,6 +229,20 @@ def usage_cost(
     return tokens + Cost(
         extraction=_extraction(usage.extraction_details), tools=_tools(usage.tool_execution_details)
     )
+
+
+def _chat_usage(usage: object) -> Usage:
+    if isinstance(usage, ResponseUsage):
+        return usage.to_chat_usage()
+    if usage is None:
+        raise ConfigurationError(
+            "usage is None: the service did not report it, so nobody knows what the call cost"
+        )
+    if not isinstance(usage, Usage):
+        raise ConfigurationError(
+            f"usage must be the usage of a completion or response, not {type(usage).__name__}"
+        )
+    return usage
 
 
 def _price_of(model: str, prices: Mapping[str, Price] | None) -> Price:
@@ -227,7 +264,7 @@ def _discount(service_tier: str | None, at: datetime | None, *, batch: bool) -> 
 
 
 def _is_off_peak(at: datetime) -> bool:
-    if at.utcoffset() is None:
+    if not isinstance(at, datetime) or at.utcoffset() is None:
         raise ConfigurationError(
             f"at must be a datetime with a timezone, such as datetime.now(UTC), not {at!r}: "
             "off-peak hours are in Brasília time"

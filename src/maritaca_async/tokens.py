@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from ._tokenizer import exact_count
 from .errors import ConfigurationError
+from .types.chat import Function, Message, ToolCall
 
 __all__ = ["TokenCount", "count_prompt_tokens", "count_tokens"]
 
@@ -63,13 +64,13 @@ def count_tokens(text: str, *, model: str = "sabia-4") -> TokenCount:
             with the same table, and the count is marked as not exact.
 
     Raises:
-        ConfigurationError: what is to be counted is not text.
+        ConfigurationError: what is to be counted is not text, or `model` is no name.
     """
     return _count((text,), model)
 
 
 def count_prompt_tokens(
-    messages: Iterable[Mapping[str, Any]],
+    messages: Iterable[Message | Mapping[str, Any]],
     *,
     model: str = "sabia-4",
     tools: Iterable[Mapping[str, Any]] | None = None,
@@ -81,17 +82,19 @@ def count_prompt_tokens(
     Images and files count nothing; they are neither fetched nor decoded.
 
     Args:
-        messages: Messages as a request takes them.
+        messages: Messages as a request takes them, those of answers among them.
         model: The model that will read them; see `count_tokens`, also for estimates.
         tools: Tools as a request takes them.
 
     Raises:
-        ConfigurationError: a message or a tool that is no mapping, or content that is no text.
+        ConfigurationError: a message or a tool that is no mapping, content that is no text, or `model` is no name.
     """
     return _count(_prompt_texts(messages, tools or ()), model)
 
 
 def _count(texts: Iterable[str], model: str) -> TokenCount:
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model must be the name of a model such as 'sabia-4', not {model!r:.80}")
     total, by_table = 0, True
     for text in texts:
         if not isinstance(text, str):
@@ -116,7 +119,7 @@ def _estimate(text: str) -> int:
     return round(tokens)
 
 
-def _prompt_texts(messages: Iterable[Mapping[str, Any]], tools: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _prompt_texts(messages: Iterable[Any], tools: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for message in _mappings(messages, "messages"):
         yield from _content_texts(message.get("content"))
         for call in _mappings(message.get("tool_calls") or (), "tool_calls"):
@@ -142,6 +145,7 @@ def _mappings(items: Any, name: str) -> Iterator[Mapping[str, Any]]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
         raise ConfigurationError(f"{name} must be a list of mappings, not {type(items).__name__}")
     for item in items:
-        if not isinstance(item, Mapping):
+        found = item.model_dump() if isinstance(item, Message | ToolCall | Function) else item
+        if not isinstance(found, Mapping):
             raise ConfigurationError(f"{name} must hold mappings only, not {type(item).__name__}")
-        yield item
+        yield found

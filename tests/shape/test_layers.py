@@ -137,7 +137,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "maritaca_async.schemas": (SDK + "errors",),
     "maritaca_async.tools": (SDK + "schemas", SDK + "types", SDK + "errors"),
     "maritaca_async.pricing": (SDK + "catalogue", SDK + "types", SDK + "errors"),
-    "maritaca_async.tokens": (SDK + "_tokenizer", SDK + "errors"),
+    "maritaca_async.tokens": (SDK + "_tokenizer", SDK + "types", SDK + "errors"),
     "maritaca_async._tokenizer": (),
     "maritaca_async.types": (SDK + "types",),
     "maritaca_async.errors": (),
@@ -159,6 +159,7 @@ ROOMS = {
         "maritaca_async._sync.portal",
         "maritaca_async.sandbox",
         # Locks only.
+        "maritaca_async._core.journal",
         "maritaca_async._core.upload",
         "maritaca_async.resources._part_file",
         "maritaca_async._core.ratelimit",

@@ -114,6 +114,24 @@ def test_slow_requests_are_sent_as_they_come(client: Maritaca, sandbox: Sandbox)
     assert len(list(client.chat.completions.map(given()))) == 4
 
 
+def test_result_that_is_there_comes_before_the_next_request(client: Maritaca, sandbox: Sandbox) -> None:
+    seen: list[int] = []
+
+    def given() -> Iterator[dict[str, Any]]:
+        yield from requests(1)
+        deadline = time.monotonic() + 5
+        while (not sandbox.requests or sandbox.in_flight) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        yield from requests(1)
+        assert seen == [0]
+        yield from requests(1)
+
+    for result in client.chat.completions.map(given()):
+        seen.append(result.index)
+    assert seen == [0, 1, 2]
+
+
 def test_inputs_are_never_taken_far_ahead_of_the_reader(client: Maritaca) -> None:
     taken = 0
 

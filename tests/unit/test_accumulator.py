@@ -266,3 +266,15 @@ def test_many_pieces_take_linear_time() -> None:
     accumulator.add(chunk([piece(0, None, None, '"}')], finish="stop"))
     assert len(calls_of(accumulator.completion())[0][2]["a"]) == 400_000
     assert time.process_time() - started < 1
+
+
+def test_unknown_texts_grow_in_the_message_and_nowhere_else() -> None:
+    accumulator = ChatAccumulator()
+    for word in ("Bom ", "dia!"):
+        choice = {"index": 0, "delta": {"content": word, "aside": word}, "mood": "calm"}
+        chunk = ChatCompletionChunk.model_validate({"id": "k1", "region": "sp", "choices": [choice]})
+        accumulator.add(chunk, chunk.model_extra)
+    completion = accumulator.completion()
+    assert completion.model_extra == {"region": "sp"}
+    assert completion.choices[0].model_extra == {"mood": "calm"}
+    assert completion.choices[0].message.model_extra == {"aside": "Bom dia!"}

@@ -64,6 +64,33 @@ def test_content_that_is_not_base64_is_refused_before_anything_is_written(tmp_pa
     assert not (tmp_path / "novo").exists()
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "'x.csv', but brought no content"),
+        ({"size_bytes": 4}, "'x.csv', but brought no content"),
+        ({"size_bytes": 4, "content_base64": None}, "'x.csv', but brought no content"),
+        ({"size_bytes": 9120, "content_base64": "YSxiCg=="}, "'x.csv' is not whole: 4 bytes of 9,120"),
+        ({"size_bytes": 3, "content_base64": "YSxiCg=="}, "'x.csv' is not whole: 4 bytes of 3"),
+    ],
+)
+def test_file_that_did_not_come_whole_is_refused_before_anything_is_written(
+    fields: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    file = GeneratedFile.model_validate({"filename": "x.csv", **fields})
+    with pytest.raises(ValueError, match=said):
+        file.save(tmp_path / "novo")
+    assert not (tmp_path / "novo").exists()
+    with pytest.raises(ValueError, match=said):
+        _ = file.content
+
+
+@pytest.mark.parametrize("size", [0, None, 4])
+def test_file_is_saved_where_its_size_is_right_or_not_said(size: int | None, tmp_path: Path) -> None:
+    fields = {"filename": "x.csv", "size_bytes": size, "content_base64": "YSxiCg=="}
+    assert GeneratedFile.model_validate(fields).save(tmp_path).read_bytes() == b"a,b\n"
+
+
 def test_files_read_like_dictionaries_too() -> None:
     completion = ChatCompletion.model_validate(
         {"extracted_files": [{"filename": "a.pdf", "text": "CLÁUSULA 1", "pages": 2}]}

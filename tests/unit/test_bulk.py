@@ -47,8 +47,11 @@ class Work:
             self.running -= 1
         return f"answer {number}"
 
-    def item(self, index: int, number: Any) -> Item[str]:
-        return Item(index, None, str(number).encode(), partial(self.call, number))
+    def item(self, index: int, number: Any, name: str | None = None) -> Item[str]:
+        async def digest() -> bytes:
+            return str(number).encode()
+
+        return Item(index, name, digest, partial(self.call, number))
 
     def map(
         self,
@@ -274,7 +277,7 @@ async def test_changed_input_is_an_error_of_its_own(tmp_path: Path) -> None:
 
 async def test_same_name_twice_at_once_is_refused(tmp_path: Path) -> None:
     work = Work(seconds=0.05)
-    work.item = lambda index, number: Item(index, "one", b"", partial(work.call, number))  # type: ignore[method-assign]
+    work.item = partial(work.item, name="one")  # type: ignore[method-assign]
     with pytest.raises(ConfigurationError, match=r"requests\[1\].*custom_id 'one'"):
         async for _ in work.map([1, 2], journal=tmp_path / "run.sqlite"):
             pass
@@ -309,3 +312,94 @@ async def test_journal_that_cannot_be_used_is_told_before_any_call(tmp_path: Pat
         with pytest.raises(ConfigurationError, match="cannot be opened"):
             await anext(results)
     assert work.called == []
+
+
+async def cancelled_within() -> None:
+    """What code does that waits for a task which somebody else cancels."""
+    inner = asyncio.create_task(asyncio.sleep(60))
+    inner.cancel()
+    await inner
+
+
+@pytest.mark.parametrize("journalled", [True, False])
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_requests_that_are_cut_short_by_a_cancellation_never_pass_for_all(
+    tmp_path: Path, ordered: bool, journalled: bool
+) -> None:
+    async def inputs() -> AsyncIterator[int]:
+        for number in range(20):
+            if number == 5:
+                await cancelled_within()
+            yield number
+
+    work, seen = Work(), []
+    results = work.map(inputs(), ordered=ordered, journal=tmp_path / "run.sqlite" if journalled else None)
+    with pytest.raises(MaritacaError, match="CancelledError.*nobody closed it") as caught:
+        async for result in results:
+            seen.append(result.index)
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    assert set(seen) <= set(range(5))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_call_that_is_cut_short_by_a_cancellation_ends_everything_at_once(ordered: bool) -> None:
+    work = Work(seconds=0)
+
+    async def call(number: int) -> str:
+        if number == 2:
+            await cancelled_within()
+        if number == 0:
+            await asyncio.sleep(60)
+        return ""
+
+    work.call = call  # type: ignore[method-assign]
+    async with asyncio.timeout(5):
+        with pytest.raises(MaritacaError, match="CancelledError"):
+            async for _ in work.map(range(50), ordered=ordered, return_exceptions=True):
+                pass
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_tasks_that_others_cancel_are_a_failure(begun: bool) -> None:
+    results = Work(seconds=5).map(range(50))
+    await results.begin()
+    if begun:
+        await asyncio.sleep(0.01)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(MaritacaError, match="CancelledError"):
+            await anext(results)
+    await results.aclose()
+
+
+async def test_supervisor_that_others_cancel_is_a_failure_and_ends_the_workers() -> None:
+    work = Work(seconds=5)
+    results = work.map(range(50))
+    await results.begin()
+    await asyncio.sleep(0.01)
+    assert results._calls._supervisor is not None
+    results._calls._supervisor.cancel()
+    async with asyncio.timeout(3):
+        with pytest.raises(MaritacaError, match="CancelledError"):
+            await anext(results)
+        while work.running:
+            await asyncio.sleep(0.01)
+
+
+async def test_cancelled_beginning_is_a_closed_map_and_no_later_cancellation(tmp_path: Path) -> None:
+    results = Work().map(range(50), journal=tmp_path / "run.sqlite")
+    reading = asyncio.create_task(anext(results))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert reading.cancelled()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await anext(results)
+
+
+async def test_journal_that_cannot_be_used_is_told_to_every_reader(tmp_path: Path) -> None:
+    results = Work().map([0], journal=tmp_path)
+    async with asyncio.timeout(5):
+        errors = await asyncio.gather(anext(results), anext(results), return_exceptions=True)
+    assert [type(error) for error in errors] == [ConfigurationError] * 2

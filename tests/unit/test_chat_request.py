@@ -35,8 +35,13 @@ BAD = [
     ({"top_p": 1.1}, "top_p"),
     ({"frequency_penalty": -3}, "frequency_penalty"),
     ({"presence_penalty": True}, "presence_penalty"),
-    ({"max_tokens": 0}, "max_tokens must be a number of at least 1"),
+    ({"max_tokens": 0}, "max_tokens must be a whole number of at least 1, not 0"),
+    ({"max_tokens": 1.5}, "max_tokens must be a whole number of at least 1, not 1.5"),
+    ({"max_tokens": 5.0}, "max_tokens must be a whole number"),
+    ({"max_tokens": True}, "max_tokens must be a whole number"),
+    ({"max_completion_tokens": 1.5}, "max_completion_tokens must be a whole number"),
     ({"n": 0}, "n must be"),
+    ({"n": 1.5}, "n must be a whole number of at least 1, not 1.5"),
     ({"tools": []}, "tools is empty"),
     ({"tools": {"type": "function"}}, "tools must be a list"),
     ({"tools": 3}, "tools must be a list"),
@@ -52,6 +57,11 @@ BAD = [
     ({"extra_query": {"a": True}}, "extra_query"),
     ({"messages": [{"role": ["user"], "content": "x"}]}, "role must be one of"),
     ({"messages": [{"role": "user", "content": 5}]}, "content must be a list"),
+    ({"messages": [{"role": "user", "content": b"x"}]}, r"messages\[0\].content must be a list, not bytes"),
+    ({"messages": [{"role": "user", "content": bytearray(b"x")}]}, "must be a list, not bytearray"),
+    ({"messages": [{"role": "user", "content": memoryview(b"x")}]}, "must be a list, not memoryview"),
+    ({"messages": b"x"}, "messages must be a list .*, not bytes"),
+    ({"stop": b"x"}, "stop must be a list, not bytes"),
     ({"timeout": 10**400}, "timeout must be"),
     ({"extra_headers": {"X-A": "a\r\nX-B: b"}}, "printable"),
     ({"extra_headers": {"X-A": 1}}, "must be a string"),
@@ -68,6 +78,12 @@ async def test_bad_parameter_is_refused_before_any_io(params: dict[str, Any], sa
     with pytest.raises(ConfigurationError, match=said):
         await client.chat.completions.create(**{**ASK, **params})
     assert client._transport._sessions == {}
+
+
+@pytest.mark.parametrize("more", [{1: 2}, {None: 2}, {1: 2, "zz": 1}, {(1, 2): 3, 4: 5}])
+def test_name_of_a_parameter_that_is_no_string_is_refused(more: dict[Any, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="names of parameters are strings, not"):
+        completion_body({**ASK, **more}, stream=False)
 
 
 @pytest.mark.parametrize("flag", ["web_search", "code_execution", "data_ocean"])

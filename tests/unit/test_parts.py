@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,47 @@ async def test_image_is_taken_from_disk_memory_url_and_data_uri(tmp_path: Path) 
     assert await whole(image_part(JPEG)["image_url"]["url"]) == uri("image/jpeg", JPEG)
     for url in ("https://exemplo.com.br/nota.png?x=1", "HTTP://exemplo.com/a", uri("image/png", PNG)):
         assert image_part(url) == {"type": "image_url", "image_url": {"url": url}}
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+async def test_content_comes_in_any_form_that_holds_bytes(kind: Callable[[bytes], Any]) -> None:
+    part = file_part(kind(b"a;b"), filename="a.csv")
+    assert await whole(part["file"]["file_data"]) == uri("text/csv", b"a;b")
+    assert await whole(image_part(kind(PNG))["image_url"]["url"]) == uri("image/png", PNG)
+
+
+async def test_open_file_is_read_from_where_it_stands_under_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "notas.txt").write_bytes(b"0123" + TEXT)
+    with (tmp_path / "notas.txt").open("rb", buffering=0) as file:
+        file.seek(4)
+        part = file_part(file)
+        assert not file.closed
+    assert part["file"]["filename"] == "notas.txt"
+    assert await whole(part["file"]["file_data"]) == uri("text/plain", TEXT)
+
+
+def test_open_file_that_is_too_large_or_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'a.txt' takes 66.7 MB encoded"):
+        file_part(io.BytesIO(b"a" * (2 * FILES_LIMIT)), filename="a.txt")
+    (tmp_path / "a.txt").write_bytes(TEXT)
+    with (tmp_path / "a.txt").open("rb") as closed:
+        pass
+    with pytest.raises(ConfigurationError, match="'a.txt' cannot be read: .*closed"):
+        file_part(closed)
+    with (
+        (tmp_path / "a.txt").open(encoding="utf-8") as text,
+        pytest.raises(ConfigurationError, match="'a.txt' gave str, not bytes: open it with mode 'rb'"),
+    ):
+        file_part(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", [None, 5, ["a.pdf"], object()])
+def test_what_is_no_file_is_refused_with_what_a_part_is_made_of(source: Any) -> None:
+    for make in (file_part, image_part):
+        with pytest.raises(ConfigurationError, match="made of a path, bytes or a binary file, not of"):
+            make(source)
+    with pytest.raises(ConfigurationError, match="filename must be a string such as 'contrato.pdf', not 5"):
+        file_part(b"a;b", filename=5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, localcontext
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from maritaca_async import (
     usage_cost,
 )
 from maritaca_async.catalogue import MODELS
-from maritaca_async.types import Usage
+from maritaca_async.types import ResponseUsage, Usage
 
 MILLION = 1_000_000
 NOON = datetime(2026, 7, 20, 15, tzinfo=UTC)
@@ -209,6 +209,45 @@ def test_own_table_without_prices_is_refused() -> None:
 # Refusals
 
 
+@pytest.mark.parametrize("model", [None, 5, ["sabia-4"], {}])
+def test_model_that_is_no_name_is_refused(model: object) -> None:
+    for ask in (find_price, lambda model: request_cost(model=model, input_tokens=1)):
+        with pytest.raises(ConfigurationError, match="model must be the name of a model such as 'sabia-4'"):
+            ask(model)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prices", [[1], "sabia-4", Price(input=Decimal(1), output=Decimal(2))])
+def test_own_table_that_is_no_mapping_is_refused(prices: object) -> None:
+    with pytest.raises(ConfigurationError, match="prices must map names of models to Price"):
+        request_cost(model="sabia-4", input_tokens=1, prices=prices)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (None, "usage is None: the service did not report it"),
+        ({"prompt_tokens": 1}, "usage must be the usage of a completion or response, not dict"),
+    ],
+)
+def test_what_is_no_usage_is_refused(usage: object, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        usage_cost(usage, model="sabia-4")  # type: ignore[arg-type]
+
+
+def test_usage_of_a_response_is_priced_like_that_of_a_completion() -> None:
+    usage = ResponseUsage.model_validate(
+        {
+            "input_tokens": 100,
+            "output_tokens": 10,
+            "input_tokens_details": {"cached_tokens": 40},
+            "tool_execution_details": {"web_search_calls": 2},
+        }
+    )
+    cost = usage_cost(usage, model="sabia-4")
+    assert cost == usage_cost(usage.to_chat_usage(), model="sabia-4")
+    assert (cost.input, cost.tools) == (Decimal("0.0003"), Decimal("0.033"))
+
+
 @pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "cached_tokens"])
 @pytest.mark.parametrize("value", [-1, 1.5, True, "7", None])
 def test_counts_that_cannot_be_are_refused_by_name(name: str, value: object) -> None:
@@ -219,6 +258,12 @@ def test_counts_that_cannot_be_are_refused_by_name(name: str, value: object) -> 
 def test_more_cached_tokens_than_input_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"cached_tokens \(11\) are part of input_tokens \(10\)"):
         request_cost(model="sabia-4", input_tokens=10, cached_tokens=11)
+
+
+@pytest.mark.parametrize("at", ["23:00", 23, NOON.date()])
+def test_time_that_is_no_datetime_is_refused(at: object) -> None:
+    with pytest.raises(ConfigurationError, match="at must be a datetime with a timezone"):
+        request_cost(model="sabia-4", input_tokens=1, at=at)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("when", [{}, {"batch": True}, {"service_tier": "flex"}])
@@ -281,6 +326,22 @@ def test_no_discount_ever_makes_a_request_dearer_or_touches_cached_input(request
     assert flex.total <= timed.total <= standard.total
     assert flex.cached_input == timed.cached_input == standard.cached_input
     assert (flex.input * 2, flex.output * 2) == (standard.input, standard.output)
+
+
+@given(REQUESTS)
+def test_costs_are_exact_in_whatever_decimal_context_the_caller_is(request: dict) -> None:
+    expected = request_cost(**request)
+    usage = Usage(prompt_tokens=request["input_tokens"], completion_tokens=request["output_tokens"])
+    priced, twice, total = usage_cost(usage, model="sabia-4"), expected + expected, expected.total
+    with localcontext(Context(prec=1, traps=[Inexact])):
+        assert request_cost(**request) == expected
+        assert usage_cost(usage, model="sabia-4") == priced
+        assert expected + expected == twice
+        assert expected.total == total
+        assert Price(input=Decimal("1.23457"), output=Decimal(1)).cached_input == Decimal("0.3086425")
+    assert total == sum(
+        (expected.cached_input, expected.input, expected.output, expected.extraction, expected.tools)
+    )
 
 
 @given(REQUESTS, REQUESTS)

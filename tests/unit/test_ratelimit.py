@@ -275,6 +275,12 @@ def test_tier_that_does_not_exist_is_refused(tier: object) -> None:
         RateLimits.tier(tier)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("model", [5, ["sabia-4"], b"sabia-4"])
+def test_tier_of_what_is_no_model_is_refused(model: object) -> None:
+    with pytest.raises(ConfigurationError, match="model must be the name of a model such as 'sabia-4', not"):
+        RateLimits.tier(0, model=model)  # type: ignore[arg-type]
+
+
 def test_tier_has_a_row_for_each_family_of_models() -> None:
     limits = RateLimits.tier(3)
     assert (limits.requests_per_minute, limits.output_tokens_per_minute) == (2_000, 500_000)

@@ -8,15 +8,13 @@ import logging
 from typing import Any, get_args
 
 import pytest
+from mutants import places, spoilt
 from response_streams import (
     ARGUMENTS,
     CALL,
     ENVELOPE,
     MESSAGE,
     PLACE,
-    SAMPLE,
-    SAMPLE_FAILURE,
-    SAMPLE_STREAM,
     Event,
     call_stream,
     ending,
@@ -81,25 +79,6 @@ def test_transcript_split_in_two_at_every_byte_gives_the_same_answer(line_end: b
         assert [call.arguments for call in decoder.received().function_calls] == [ARGUMENTS]
 
 
-def test_sample_of_the_contract_is_read() -> None:
-    response = parse_response(SAMPLE.encode())
-    assert response.output_text == "Segue o grafico."
-    assert [file.filename for file in response.artifacts] == ["vendas.png"]
-    assert json.loads(response.model_dump_json(exclude_unset=True)) == json.loads(SAMPLE)
-
-
-def test_sample_stream_of_the_contract_is_read() -> None:
-    """The contract prints the first and the last `event:` line, and no blank lines."""
-    raw = SAMPLE_STREAM.replace("}\n", "}\n\n").encode()
-    decoder, found = decoded(raw)
-    assert [event.sequence_number for event in found] == list(range(1, 10))
-    assert decoder.received().output_text == "Pronto."
-    assert decoder.received().usage is not None
-    with pytest.raises(APIStreamError) as caught:
-        decoded(raw[: raw.index(b"event: response.completed")] + SAMPLE_FAILURE.encode() + b"\n")
-    assert caught.value.code == "server_error"
-
-
 def test_every_event_of_the_documentation_has_its_type() -> None:
     _, found = decoded(transcript([*text_stream()[:-1], *call_stream()]))
     _, cut = decoded(transcript(numbered(ending(MESSAGE, kind="incomplete"))))
@@ -161,34 +140,17 @@ def test_answer_without_some_kinds_of_events_is_whole(left_out: set[str]) -> Non
         assert [call.arguments for call in found] == [call.arguments for call in wanted.function_calls]
 
 
-def places(value: Any, trail: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(value, dict):
-            found.append((*trail, key))
-        if isinstance(inner, dict | list):
-            found += places(inner, (*trail, key))
-    return found
-
-
-@pytest.mark.parametrize("change", ["null", "dropped"])
+@pytest.mark.parametrize("drop", [False, True], ids=["null", "dropped"])
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
 @pytest.mark.parametrize("events", [text_stream(), call_stream()], ids=["text", "call"])
 def test_each_field_missing_or_null_gives_the_answer_or_a_typed_error(
-    events: list[Event], named: bool, change: str
+    events: list[Event], named: bool, drop: bool
 ) -> None:
     """Text or arguments are never shortened in silence."""
     wanted, whole, errors = plain(events), 0, 0
     for number, event in enumerate(events):
-        for path in places(event):
-            document = copy.deepcopy(event)
-            place = document
-            for step in path[:-1]:
-                place = place[step]
-            if change == "dropped":
-                del place[path[-1]]
-            else:
-                place[path[-1]] = None
+        for path in (place for place in places(event) if isinstance(place[-1], str)):
+            document = spoilt(event, path, drop=drop)
             frames = [transcript([e], named=named) for e in events]
             name = f"event: {event['type']}\n" if named else ""
             frames[number] = f"{name}data: {json.dumps(document)}\n\n".encode()

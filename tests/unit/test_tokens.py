@@ -26,6 +26,7 @@ from maritaca_async import (
     count_tokens,
     tokens,
 )
+from maritaca_async.types import ChatCompletion, ResponseMessage
 
 # Contract section 23.
 VECTORS = [
@@ -244,6 +245,23 @@ def test_prompt_counts_contents_tool_calls_and_tools() -> None:
     assert count_prompt_tokens(messages, tools=[tool]) == count + count_tokens(json.dumps(tool))
 
 
+def test_prompt_takes_the_messages_of_answers_as_a_request_does() -> None:
+    wire = {
+        "role": "assistant",
+        "content": "Vou somar.",
+        "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "soma", "arguments": '{"a": 2}'}}
+        ],
+    }
+    answer = ChatCompletion.model_validate({"choices": [{"message": wire}]}).choices[0].message
+    user = {"role": "user", "content": "Quanto é 2 + 3?"}
+    expected = count_prompt_tokens([user, wire])
+    assert count_prompt_tokens([user, answer]) == expected
+    assert count_prompt_tokens([user, {**wire, "tool_calls": answer.tool_calls}]) == expected
+    (call,) = answer.tool_calls or ()
+    assert count_prompt_tokens([user, {**wire, "tool_calls": [{"function": call.function}]}]) == expected
+
+
 def test_images_and_files_are_neither_fetched_nor_counted() -> None:
     parts = [
         {"type": "text", "text": "Resuma."},
@@ -268,6 +286,7 @@ def test_prompt_of_another_family_is_not_exact() -> None:
         ("Olá", "messages must be a list of mappings, not str"),
         ({"role": "user", "content": "Olá"}, "messages must be a list of mappings, not dict"),
         (7, "messages must be a list of mappings, not int"),
+        ([ResponseMessage()], "messages must hold mappings only, not ResponseMessage"),
         (["Olá"], "messages must hold mappings only, not str"),
         ([{"content": 7}], "content must be a list of mappings, not int"),
         ([{"content": ["Olá"]}], "content must hold mappings only, not str"),
@@ -288,6 +307,14 @@ def test_prompt_that_is_none_is_refused_with_a_reason(messages: Any, said: str) 
 def test_what_is_not_text_is_refused(text: Any) -> None:
     with pytest.raises(ConfigurationError, match="only text has tokens"):
         count_tokens(text)
+
+
+@pytest.mark.parametrize("model", [None, 4, ["sabia-4"]])
+def test_model_that_is_no_name_is_refused(model: Any) -> None:
+    with pytest.raises(ConfigurationError, match="model must be the name of a model such as 'sabia-4', not"):
+        count_tokens("x", model=model)
+    with pytest.raises(ConfigurationError, match="model must be the name"):
+        count_prompt_tokens([], model=model)
 
 
 # The number

@@ -101,6 +101,27 @@ async def test_create_sends_what_the_service_requires(sandbox: Sandbox, client: 
     assert sandbox.requests[-1].body["metadata"] == {"a": "b"}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"metadata": {1: 2}}, "metadata: 1 and its value must be strings, not 2"),
+        ({"metadata": {"a": 2}}, "metadata: 'a' and its value must be strings"),
+        ({"metadata": [1]}, "metadata must be a mapping of texts"),
+        ({"metadata": {"k": "v" * 513}}, "the value of 'k' has 513 characters"),
+        ({"endpoint": None}, "endpoint must be a string that is not empty, not None"),
+        ({"endpoint": ""}, "endpoint must be a string"),
+        ({"completion_window": 24}, "completion_window must be a string"),
+        ({"endpont": "x"}, "unknown parameter 'endpont': did you mean 'endpoint'"),
+    ],
+)
+async def test_bad_parameter_of_a_batch_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, client: AsyncMaritaca, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        await client.batches.create(input_file_id="file-1", **wrong)
+    assert sandbox.requests == []
+
+
 async def test_failed_lines_are_typed_errors_beside_the_answers(client: AsyncMaritaca) -> None:
     bad = batch_line("bad", model="sabiazinho-4", messages=ask(0), extra_body={"temperature": 9})
     started = await start(client, batch_file([*lines(2), bad]))
@@ -355,9 +376,10 @@ async def test_batch_without_results_says_why(batch: dict[str, Any], said: str) 
         await results_of(batch)
 
 
-@pytest.mark.parametrize("status", ["completed", "cancelled", "expired"])
-async def test_batch_that_answered_nothing_has_no_results(status: str) -> None:
-    assert await results_of({"status": status, "output_file_id": ""}) == []
+@pytest.mark.parametrize(("status", "total"), [("completed", 0), ("cancelled", 3), ("expired", 3)])
+async def test_batch_that_answered_nothing_has_no_results(status: str, total: int) -> None:
+    counts = {"total": total, "completed": 0, "failed": 0}
+    assert await results_of({"status": status, "output_file_id": "", "request_counts": counts}) == []
 
 
 async def test_only_one_of_the_files_may_be_there() -> None:

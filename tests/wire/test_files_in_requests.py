@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import KEY
 from scripted import Exchange, Script, ScriptedServer, answers, completion
+from untraced import environment
 
 from maritaca_async import (
     APIConnectionError,
@@ -29,6 +30,7 @@ from maritaca_async import (
     image_part,
 )
 from maritaca_async._core.hooks import Hooks
+from maritaca_async.parts import FILES_LIMIT
 from maritaca_async.sandbox import Sandbox
 
 QUICK = RetryPolicy(delay=0.01, rate_limit_delay=0.01)
@@ -199,54 +201,101 @@ async def test_refused_connection_is_the_usual_error() -> None:
 
 
 MEASURE = """
-import asyncio, resource, sys, time
+import asyncio, contextlib, os, sys, time
+from pathlib import Path
 from maritaca_async import AsyncMaritaca, afile_part
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+def peak():  # that of getrusage begins with what the parent process held
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
-async def main(url, path):
+def waited():
+    '''Seconds for which each thread of this process was ready, and the machine at work on something else.'''
+    found = {}
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            found[thread] = int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+    return found
+
+async def main(url, path, form):
     async with AsyncMaritaca("measure-key", base_url=url) as client:
         for _ in range(3):
             await client.chat.completions.create(model="sabia-4", messages=[{"role": "user", "content": "Oi"}])
         before, stalls = peak(), []
+        source = path if form == "path" else Path(path).read_bytes()
 
         async def watch():
             while True:
-                began = time.perf_counter()
+                began, ready = time.perf_counter(), waited()
                 await asyncio.sleep(0.001)
-                stalls.append(time.perf_counter() - began - 0.001)
+                late = time.perf_counter() - began - 0.001
+                stalls.append(late - max(seconds - ready.get(thread, 0) for thread, seconds in waited().items()))
 
         watching = asyncio.create_task(watch())
-        message = {"role": "user", "content": [await afile_part(path)]}
+        message = {"role": "user", "content": [await afile_part(source, filename="grande.pdf")]}
         answer = await client.chat.completions.create(model="sabia-4", messages=[message])
         watching.cancel()
-        print(answer.http.attempts, peak() - before, sorted(stalls)[-1])
+        held = 0 if form == "path" else len(source) / 2**20
+        print(answer.http.attempts, peak() - before - held, max(stalls))
 
 asyncio.run(main(*sys.argv[1:]))
 """
+LARGEST = (FILES_LIMIT - 1 - len("data:application/pdf;base64,")) // 4 * 3
 
 
-async def test_largest_file_costs_little_memory_and_never_holds_up_the_loop(tmp_path: Path) -> None:
+@pytest.fixture
+def largest(tmp_path: Path) -> Path:
+    """As much as the service takes, which counts the encoded bytes: 50 MB of those are 37.5 MB of the file."""
     path = tmp_path / "grande.pdf"
+    path.write_bytes(PDF + os.urandom(LARGEST - len(PDF)))
+    return path
+
+
+async def measured(path: Path, form: str) -> tuple[float, float]:
+    """Megabytes beyond those of the file, and seconds of the longest stall, of a call that needs a second attempt."""
+    scripts = (*answers(*[completion()] * 3), *answers(503, completion()))
+    async with ScriptedServer(scripts) as server:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", MEASURE, server.base_url, str(path), form),
+            stdout=subprocess.PIPE,
+            env=environment(),
+        )
+        printed, _ = await child.communicate()
+        first, second = server.seen[-2:]
+    attempts, megabytes, stall = map(float, printed.split())
+    assert attempts == 2
+    assert first.body == second.body
+    assert FILES_LIMIT < len(first.body) < FILES_LIMIT + 1000
+    return megabytes, stall
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("form", ["path", "content"])
+async def test_largest_file_costs_little_memory_and_never_holds_up_the_loop(largest: Path, form: str) -> None:
+    stalls = []
+    for _ in range(3):
+        megabytes, stall = await measured(largest, form)
+        assert megabytes <= 20
+        stalls.append(stall)
+        # Whatever else the machine does only adds to a stall: the best of three runs tells what the call does.
+        if stall <= 0.02:
+            break
+    assert min(stalls) <= 0.02
+
+
+async def test_raw_file_of_50_mb_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "enorme.pdf"
 
     def write() -> None:
         with path.open("wb") as file:
             file.write(PDF)
-            for _ in range(39):
-                file.write(os.urandom(1_000_000))
+            file.truncate(50 * 1024 * 1024)
 
     await asyncio.to_thread(write)
-    scripts = (*answers(*[completion()] * 3), *answers(503, completion()))
-    async with ScriptedServer(scripts) as server:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", MEASURE, server.base_url, str(path), stdout=subprocess.PIPE
-        )
-        printed, _ = await child.communicate()
-        sizes = [len(seen.body) for seen in server.seen[-2:]]
-    attempts, megabytes, stall = map(float, printed.split())
-    assert attempts == 2
-    assert sizes[0] == sizes[1] > 52_000_000
-    assert megabytes < 20
-    # The machine that runs the tests may be busy; alone it is about 10 ms.
-    assert stall < 0.1
+    async with talk(*answers(completion())) as (server, client):
+        with pytest.raises(
+            ConfigurationError, match=r"'enorme\.pdf' takes 66\.7 MB encoded.* less than 50 MB"
+        ):
+            await client.chat.completions.create(**ask(await afile_part(path)))
+        assert server.connections == 0

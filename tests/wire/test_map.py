@@ -1,16 +1,10 @@
-"""Many calls over real sockets: order, limits, an early end, a killed run taken up again, and flat memory."""
+"""Many calls over real sockets: order, limits, an early end, a journal. `chaos/test_bulk.py` makes very many."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import statistics
-import subprocess
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +19,11 @@ from maritaca_async import (
     MapProgress,
     NotFoundError,
     RateLimits,
+    afile_part,
+    file_part,
+    image_part,
 )
 from maritaca_async.sandbox import Sandbox
-
-HERE = Path(__file__).parent
-CALLS = int(os.environ.get("MAP_CALLS", "2000"))
 
 
 def request(number: int, **more: Any) -> dict[str, Any]:
@@ -70,7 +64,7 @@ async def test_failures_are_typed_results_or_end_everything() -> None:
         request(3),
         request(4, stream=True),
     ]
-    requests += ["text", request(6, custom_id="")]  # type: ignore[list-item]
+    requests += ["text", request(6, custom_id=""), {**request(7), 1: 2}]  # type: ignore[list-item, dict-item]
     async with Sandbox() as sandbox, client(sandbox) as maritaca:
         found = [
             result.error async for result in maritaca.chat.completions.map(requests, return_exceptions=True)
@@ -80,10 +74,11 @@ async def test_failures_are_typed_results_or_end_everything() -> None:
             NotFoundError,
             ConfigurationError,
             type(None),
-            *[ConfigurationError] * 3,
+            *[ConfigurationError] * 4,
         ]
         assert "requests[2]: messages is empty" in str(found[2])
         assert "leave out stream" in str(found[4])
+        assert str(found[7]) == "requests[7]: names of parameters are strings, not 1"
         with pytest.raises(NotFoundError):
             async for _ in maritaca.chat.completions.map(requests[:2]):
                 pass
@@ -163,7 +158,15 @@ async def test_progress_tells_done_failed_and_total() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"concurrency": 0}, {"concurrency": True}, {"on_progress": 3}],
+    [
+        {"concurrency": 0},
+        {"concurrency": True},
+        {"on_progress": 3},
+        {"on_progress": drained},
+        {"on_progress": partial(drained, None)},
+        {"journal": ""},
+        {"journal": ":memory:"},
+    ],
     ids=lambda given: next(iter(given)),
 )
 def test_bad_options_are_refused_before_anything_is_read(options: dict[str, Any]) -> None:
@@ -188,58 +191,86 @@ async def test_answers_from_the_journal_equal_those_of_the_service(tmp_path: Pat
     assert not any(r.stored for r in first)
 
 
-@contextmanager
-def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", str(HERE / "mapping.py"), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as running:
-        try:
-            yield running
-        finally:
-            running.kill()
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_killed_run_is_taken_up_again_without_sending_anything_twice(tmp_path: Path) -> None:
-    journal, calls = str(tmp_path / "run.sqlite"), 120
-    handed_out: dict[str, int] = {}  # and how often each had been sent by then
-    with Sandbox(latency=0.01) as sandbox:
-        for ends in (20, 60, calls):
-            with program("run", sandbox.base_url, journal, str(calls)) as running:
-                assert running.stdout is not None
-                lines = [line for line, _ in zip(running.stdout, range(ends), strict=False)]
-                if ends < calls:
-                    running.kill()
-            sent = Counter(found.body["messages"][0]["content"] for found in sandbox.requests)
-            results = [line.split(" ", 2) for line in lines]
-            for question, times in handed_out.items():
-                assert sent[question] == times, "it had been handed out, so it was stored"
-            assert [stored for _, stored, _ in results[: len(handed_out)]] == ["1"] * len(handed_out)
-            handed_out = {f"Quanto é {index} + 1?": sent[f"Quanto é {index} + 1?"] for index, _, _ in results}
-    assert [int(index) for index, _, _ in results] == list(range(calls))
-    assert all(f"é igual a {int(index) + 1}." in text for index, _, text in results)
-    # Only what was under way when a run was killed is sent again.
-    assert sum(sent.values()) <= calls + 2 * 6
+def about(*parts: Any, question: str = "Resuma.", **more: Any) -> dict[str, Any]:
+    content = [{"type": "text", "text": question}, *parts]
+    return {"model": "sabia-4", "messages": [{"role": "user", "content": content}], **more}
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
-@pytest.mark.timeout(20 if CALLS <= 2000 else 600)
-def test_memory_stays_flat_however_many_calls(capsys: pytest.CaptureFixture[str]) -> None:
-    server = subprocess.Popen(
-        [sys.executable, str(HERE.parents[1] / "benchmarks" / "server.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with server:
-        assert server.stdout is not None
-        base_url = f"http://127.0.0.1:{server.stdout.readline().strip()}/api"
-        with program("memory", base_url, str(CALLS)) as running:
-            output = running.communicate()[0]
-        server.kill()
-    points = [tuple(map(int, line.split())) for line in output.splitlines()]
-    assert points[-1][0] == CALLS
-    settled = points[len(points) // 4 :]
-    slope = statistics.linear_regression([p[0] for p in settled], [p[1] for p in settled]).slope
-    with capsys.disabled():
-        print(f"\n{CALLS} calls: {slope:.1f} bytes of memory per call")
-    assert slope < 500
-    assert max(tasks for _, _, tasks in points) < 60
+async def test_journal_notices_every_change_of_a_request_with_files(tmp_path: Path) -> None:
+    journal, path = tmp_path / "run.sqlite", tmp_path / "contrato.pdf"
+    path.write_bytes(b"%PDF-1.7\n" + b"x" * 1_000_000)
+    table = file_part(b"mes,total", filename="a.csv")
+    original = about(table, await afile_part(path))
+    async with Sandbox() as sandbox, client(sandbox) as maritaca:
+        (first,) = [r async for r in maritaca.chat.completions.map([original], journal=journal)]
+        assert not first.stored
+        path.touch()
+        again = about(table, await afile_part(path))
+        (second,) = [r async for r in maritaca.chat.completions.map([again], journal=journal)]
+        assert (second.stored, second.completion) == (True, first.completion)
+        contract = await afile_part(path)
+        other = tmp_path / "other.pdf"
+        other.write_bytes(path.read_bytes()[:-1] + b"y")
+        changed_contract = await afile_part(other, filename=path.name)
+        for changed in (
+            about(table, contract, question="Traduza."),
+            about(table, contract, model="sabiazinho-4"),
+            about(file_part(b"mes,valor", filename="a.csv"), contract),
+            about(file_part(b"mes,total", filename="a.txt"), contract),
+            about(table, changed_contract),
+            about(contract, table),
+            about(table, contract, image_part(PNG)),
+            about(table),
+        ):
+            with pytest.raises(ConfigurationError, match="inputs have changed"):
+                async for _ in maritaca.chat.completions.map([changed], journal=journal):
+                    pass
+        assert len(sandbox.requests) == 1
+
+
+async def test_file_that_changed_since_its_part_was_made_is_no_key_to_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"mes,total")
+    requests = [about(await afile_part(path)), request(1)]
+    path.write_bytes(b"mes,total\n1,2")
+    async with Sandbox() as sandbox, client(sandbox) as maritaca:
+        journal = tmp_path / "run.sqlite"
+        results = [
+            r async for r in maritaca.chat.completions.map(requests, journal=journal, return_exceptions=True)
+        ]
+    assert "has changed since its part was made" in str(results[0].error)
+    assert results[1].error is None
+
+
+@pytest.mark.parametrize("journalled", [True, False])
+async def test_name_that_no_file_can_hold_fails_alone_and_is_not_sent(
+    tmp_path: Path, journalled: bool
+) -> None:
+    names = ["a", "b", "c\ud800", "d", "e"]
+    requests = [request(n, custom_id=name) for n, name in enumerate(names)]
+    async with Sandbox() as sandbox, client(sandbox) as maritaca:
+        results = maritaca.chat.completions.map(
+            requests, journal=tmp_path / "run.sqlite" if journalled else None, return_exceptions=True
+        )
+        found = [result.error async for result in results]
+        assert [type(error) for error in found if error] == [ConfigurationError]
+        assert r"requests[2]: custom_id must be a string that UTF-8 can write, and 'c\ud800'" in str(found[2])
+        assert len(sandbox.requests) == 4
+
+
+async def test_answers_of_one_server_are_none_of_another(tmp_path: Path) -> None:
+    journal = tmp_path / "run.sqlite"
+    async with Sandbox() as trial, Sandbox() as production:
+        async with client(trial) as maritaca:
+            async for result in maritaca.chat.completions.map([request(0)], journal=journal):
+                assert not result.stored
+        async with client(production) as maritaca:
+            with pytest.raises(ConfigurationError, match="base_url is another one; use another journal"):
+                async for _ in maritaca.chat.completions.map([request(0)], journal=journal):
+                    pass
+        assert production.requests == []
+        async with client(trial) as maritaca:
+            assert [r.stored async for r in maritaca.chat.completions.map([request(0)], journal=journal)]

@@ -82,6 +82,8 @@ async def test_silent_server_is_asked_until_a_page_is_empty() -> None:
     [
         (page("a", "b"), page("a", "b")),  # ignores `after`
         (page("a", "b", has_more=True), page("a", "b", has_more=True)),
+        (page("a", "b", next_cursor="k"), page("a", "b", next_cursor="k")),
+        (page("a", "b", next_cursor="k"), page("a", "b", next_cursor="k2", has_more=True)),
         (page("a", "b", next_cursor="k"), page(next_cursor="k2")),
         (page("a", "b", has_more=False, next_cursor="k"), page("c")),
         (page("a", "b", has_more=None), {"data": None}),
@@ -99,6 +101,21 @@ async def test_cursor_that_comes_back_ends_the_list_after_its_page() -> None:
     )
     assert found == ["a", "b", "c"]
     assert len(queries) == 3
+
+
+async def test_page_with_the_cursor_that_led_to_it_is_kept_if_it_is_another_one() -> None:
+    found, queries = await listed(page("a", "b", next_cursor="k"), page("c", "d", next_cursor="k"), page("e"))
+    assert found == ["a", "b", "c", "d"]
+    assert len(queries) == 2
+
+
+async def test_pages_of_items_without_ids_are_told_apart_by_the_items() -> None:
+    pages = [{"data": [{"filename": name}], "next_cursor": name} for name in ("x", "y", "y", "z")]
+    async with (
+        ScriptedServer(answers(*pages)) as server,
+        AsyncMaritaca(KEY, base_url=server.base_url) as client,
+    ):
+        assert [file.filename async for file in client.files.list()] == ["x", "y"]
 
 
 async def test_item_without_an_id_ends_the_list() -> None:

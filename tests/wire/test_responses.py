@@ -33,6 +33,7 @@ from maritaca_async import (
     AsyncMaritaca,
     AuthenticationError,
     ConfigurationError,
+    Maritaca,
     NotFoundError,
     RetryPolicy,
     StreamInterruptedError,
@@ -257,6 +258,28 @@ async def test_stream_gives_events_texts_and_the_final_response() -> None:
     assert stream.ended
     assert server.seen[0].json == server.seen[1].json == {**ASK, "stream": True}
     assert server.seen[0].headers["accept"] == "text/event-stream"
+
+
+async def test_text_that_no_piece_brought_is_part_of_the_text_stream() -> None:
+    texts = ("Um. ", "Dois.")
+    items = [{"type": "message", "content": [{"type": "output_text", "text": text}]} for text in texts]
+    events = numbered(
+        {"type": "response.output_item.done", "output_index": 0, "item": items[0]},
+        {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "Dois."},
+        ending(*items),
+    )
+
+    def read(base_url: str) -> tuple[list[str], str]:
+        with Maritaca(KEY, base_url=base_url) as blocking, blocking.responses.stream(**ASK) as stream:
+            return list(stream.text_stream), stream.get_final_response().output_text
+
+    async with ScriptedServer((streams(events),)) as server, client(server) as maritaca:
+        async with maritaca.responses.stream(**ASK) as stream:
+            found = [text async for text in stream.text_stream]
+            final = await stream.get_final_response()
+        assert await asyncio.to_thread(read, server.base_url) == (found, final.output_text)
+    assert found == list(texts)
+    assert final.output_text == "Um. Dois."
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

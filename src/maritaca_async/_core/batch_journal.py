@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlannedRequest:
     """One request as the journal knows it before it is answered."""
 
@@ -32,7 +32,7 @@ class PlannedRequest:
     """Why it cannot be sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredRequest:
     """One request on its way out."""
 
@@ -45,7 +45,7 @@ class StoredRequest:
     """The line of the batch's files that names it; None as long as there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ShardRecord:
     """How far a shard has come."""
 
@@ -121,8 +121,8 @@ class BatchJournal(Database):
         return {number: ShardRecord(*rest) for number, *rest in rows}
 
     async def uploaded(self, number: int, file_id: str) -> None:
-        """Note the file of a shard."""
-        command = "INSERT INTO shards VALUES (?, ?, NULL, 0, NULL)"
+        """Note the file of a shard, in place of one that is gone."""
+        command = "INSERT OR REPLACE INTO shards VALUES (?, ?, NULL, 0, NULL)"
         await self._do(lambda database: database.execute(command, (number, file_id)))
 
     async def created(self, number: int, batch_id: str) -> None:

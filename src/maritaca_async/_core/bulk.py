@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MapResult(Generic[T]):
     """What became of one input."""
 
@@ -40,7 +40,7 @@ class MapResult(Generic[T]):
     """Whether the answer comes from the journal, without a call."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MapProgress:
     """How far many calls have come."""
 
@@ -52,7 +52,7 @@ class MapProgress:
     """How many there are, where that is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan(Generic[T]):
     """How the inputs are worked on."""
 
@@ -106,10 +106,15 @@ class Calls(Generic[T]):
             if self._plan.journal is not None:
                 await self._plan.journal.open()
         except BaseException as error:
-            self.failure, self.working = error, False
+            self.failure = error if isinstance(error, Exception) else _closed()
+            self.working = False
+            self.changed.set()
             raise
         self._workers = [loop.create_task(self._work()) for _ in range(self._plan.concurrency)]
+        for worker in self._workers:
+            worker.add_done_callback(self._check)
         self._supervisor = loop.create_task(self._supervise())
+        self._supervisor.add_done_callback(self._end)
 
     @property
     def ready(self) -> bool:
@@ -173,14 +178,23 @@ class Calls(Generic[T]):
         except Exception as error:  # noqa: BLE001 - handed to whoever reads the results
             self.fail(error)
 
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """See to it that no input is lost where a task did not end by itself."""
+        failure = broken_off(task)
+        if failure is not None:
+            self.fail(failure)
+
+    def _end(self, supervisor: asyncio.Task[None]) -> None:
+        self._check(supervisor)
+        self.working = False
+        self.changed.set()
+
     async def _supervise(self) -> None:
         try:
             await asyncio.wait(self._workers)
         finally:
             if self._plan.journal is not None:
                 await self._plan.journal.aclose()
-            self.working = False
-            self.changed.set()
 
     async def _result(self, item: Item[T]) -> MapResult[T]:
         try:
@@ -194,12 +208,13 @@ class Calls(Generic[T]):
             return MapResult(item.index, item.custom_id, error=error)
 
     async def _journalled(self, journal: Journal, item: Item[T]) -> MapResult[T]:
-        known = await journal.find(item.key, item.digest)
+        digest = await item.digest()
+        known = await journal.find(item.key, digest)
         if known is not None:
             return MapResult(item.index, item.custom_id, self._read(known, item), stored=True)
         answer = await item.call()
         try:
-            await journal.store(item.key, item.digest, self._plan.dump(answer))
+            await journal.store(item.key, digest, self._plan.dump(answer))
         except MaritacaError as error:
             self._broken = error
             raise
@@ -269,7 +284,7 @@ class AsyncMap(Generic[T]):
     async def aclose(self) -> None:
         """Cancel what is under way, and wait until it has ended; as often as one likes."""
         if not self.ended:
-            self._calls.fail(ConfigurationError("the map was closed before its last result"))
+            self._calls.fail(_closed())
         await self._calls.stop()
 
     async def begin(self) -> None:
@@ -331,3 +346,21 @@ class AsyncMap(Generic[T]):
         if self._on_progress is not None and self._has_progress:
             self._reported = self._calls.done
             self._on_progress(MapProgress(self._reported, self._calls.failed, self._total))
+
+
+def broken_off(task: asyncio.Task[None]) -> MaritacaError | None:
+    """The failure of a task that has ended, but not by itself; None for one that did."""
+    try:
+        task.result()
+    except BaseException as error:  # noqa: BLE001 - handed to whoever reads the results
+        failure = MaritacaError(
+            f"the work was broken off before its last result, by {error!r}: nobody closed it, but something "
+            "that the requests or a call waited for was cancelled"
+        )
+        failure.__cause__ = error
+        return failure
+    return None
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("the map was closed before its last result")

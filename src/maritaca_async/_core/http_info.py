@@ -11,7 +11,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RateLimitInfo:
     """What `x-ratelimit-*` headers say (none are documented: contract section 3); None is not said."""
 
@@ -29,7 +29,7 @@ class RateLimitInfo:
     """Seconds until the allowance of tokens is whole again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpInfo:
     """The HTTP side of a result or error."""
 

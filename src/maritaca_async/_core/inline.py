@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import secrets
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import ConfigurationError
@@ -64,8 +65,22 @@ class InlineFile:
         Raises:
             ConfigurationError: the file cannot be read, or has changed.
         """
+        return base64.b64encode(self._read(position))
+
+    def digest(self) -> bytes:
+        """A short stand-in for the content, which is read piece by piece. Blocks; for a worker thread.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or has changed.
+        """
+        found = blake2b(digest_size=16)
+        for position in range(0, self.size, _PIECE):
+            found.update(self._read(position))
+        return found.digest()
+
+    def _read(self, position: int) -> bytes | memoryview:
         if isinstance(self.source, bytes):
-            return base64.b64encode(memoryview(self.source)[position : position + _PIECE])
+            return memoryview(self.source)[position : position + _PIECE]
         try:
             # Opened anew for each piece: a cancelled attempt leaves nothing to close, and none waits for another.
             with self.source.open("rb") as file:
@@ -78,7 +93,7 @@ class InlineFile:
             raise ConfigurationError(
                 f"{self.source} has changed since its part was made: make the part again"
             )
-        return base64.b64encode(content)
+        return content
 
     def _head(self) -> bytes:
         return f"data:{self.media_type};base64,".encode("ascii")

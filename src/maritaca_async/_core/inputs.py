@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
@@ -17,13 +18,14 @@ WINDOW: Final = 2
 """Inputs on their way for each worker: one being answered, one waiting to be handed out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item(Generic[T]):
     """One input, ready to be sent; or why it cannot be."""
 
     index: int
     custom_id: str | None
-    digest: bytes
+    digest: Callable[[], Awaitable[bytes]]
+    """Makes what tells it from another request of its name; only a journal asks for that."""
     call: Callable[[], Awaitable[T]]
 
     @property
@@ -126,3 +128,23 @@ def check_requests(requests: Any) -> Iterable[Mapping[str, Any]]:
             f"requests must be a list or other iterable of parameter dicts, not {type(requests).__name__}"
         )
     return requests
+
+
+def check_progress(on_progress: Any, *, awaited: bool = False) -> None:
+    """Refuse what cannot be told how far things are.
+
+    Args:
+        on_progress: What the caller gave; None is no wish to be told.
+        awaited: Whether a coroutine function has its coroutines awaited.
+
+    Raises:
+        ConfigurationError: no function, or a coroutine function whose body would never run.
+    """
+    if on_progress is None:
+        return
+    if not callable(on_progress):
+        raise ConfigurationError(f"on_progress must be a function, not {type(on_progress).__name__}")
+    if not awaited and any(map(inspect.iscoroutinefunction, (on_progress, type(on_progress).__call__))):
+        raise ConfigurationError(
+            "on_progress must be a plain function: nothing here awaits a coroutine function, so it would never run"
+        )

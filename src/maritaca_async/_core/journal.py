@@ -7,23 +7,34 @@ many calls at once cost few of them; each is on disk before its result is handed
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from hashlib import blake2b
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..errors import ConfigurationError, MaritacaError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     _Job: TypeAlias = tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]
-    _Outcome: TypeAlias = tuple[Any, sqlite3.Error | None]
+    _Outcome: TypeAlias = tuple[Any, Exception | None]
 
 _SCHEMA: Final = 1
 # A run that was broken off in this process may be about to close the file.
 _PATIENCE: Final = 5.0
+
+
+def check_path(path: Any) -> None:
+    """Refuse what is no file: SQLite would take it and keep nothing.
+
+    Raises:
+        ConfigurationError: no path, an empty one, or `:memory:`.
+    """
+    if not isinstance(path, str | os.PathLike) or os.fsdecode(path) in ("", ":memory:"):
+        raise ConfigurationError(f"journal must be the path of a file, which keeps the answers, not {path!r}")
 
 
 def digest_of(*parts: bytes) -> bytes:
@@ -45,6 +56,10 @@ class Database:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
+        self._closed = False
+        # An end of the loop closes the file while a transaction may still be under way in its thread; SQLite
+        # would bring down the process.
+        self._lock = Lock()
         self._jobs: list[_Job] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -54,15 +69,17 @@ class Database:
         Raises:
             ConfigurationError: it cannot be opened, is something else, or another run uses it.
         """
-        self._database = await asyncio.to_thread(_connect, self._path, self.APPLICATION, self.TABLES)
+        try:
+            await asyncio.to_thread(self._open)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().run_in_executor(None, self._close)
+            raise
 
     async def aclose(self) -> None:
         """Close the file once everything is written."""
         while self._working is not None:
             await asyncio.wait([self._working])
-        database, self._database = self._database, None
-        if database is not None:
-            await asyncio.to_thread(database.close)
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
 
     async def _do(self, job: Callable[[sqlite3.Connection], Any]) -> Any:
         waiting = asyncio.get_running_loop().create_future()
@@ -71,7 +88,7 @@ class Database:
             self._working = asyncio.create_task(self._work())
         try:
             return await waiting
-        except sqlite3.Error as error:
+        except Exception as error:
             raise MaritacaError(f"the journal {self._path} failed: {error}") from error
 
     async def _work(self) -> None:
@@ -79,21 +96,36 @@ class Database:
         try:
             while self._jobs:
                 jobs, self._jobs = self._jobs, []
-                _tell(jobs, await asyncio.to_thread(self._transact, [job for job, _ in jobs]))
+                _tell(jobs, await self._outcomes([job for job, _ in jobs]))
         finally:
             self._working = None
             for _, waiting in (*jobs, *self._jobs):
                 waiting.cancel()  # where an end of the loop came first
 
-    def _transact(self, jobs: list[Callable[[sqlite3.Connection], Any]]) -> list[_Outcome]:
-        database = self._database
-        if database is None:
-            return [(None, sqlite3.ProgrammingError("it is closed"))] * len(jobs)
+    def _open(self) -> None:
+        with self._lock:
+            self._database = _connect(self._path, self.APPLICATION, self.TABLES)
+        if self._closed:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        with self._lock:
+            database, self._database = self._database, None
+            if database is not None:
+                database.close()
+
+    async def _outcomes(self, jobs: list[Callable[[sqlite3.Connection], Any]]) -> list[_Outcome]:
         try:
-            with database:
-                return [(job(database), None) for job in jobs]
-        except sqlite3.Error as error:
+            return await asyncio.to_thread(self._transact, jobs)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits: there is no thread to be had
             return [(None, error)] * len(jobs)
+
+    def _transact(self, jobs: list[Callable[[sqlite3.Connection], Any]]) -> list[_Outcome]:
+        with self._lock:
+            if self._database is None:
+                return [(None, sqlite3.ProgrammingError("it is closed"))] * len(jobs)
+            return _outcomes_of(jobs, self._database)
 
 
 class Journal(Database):
@@ -118,7 +150,8 @@ class Journal(Database):
         if row[0] != digest:
             raise ConfigurationError(
                 f"the journal {self._path} has an answer to another request as {key!r}: the inputs have changed "
-                "or are in another order; use another journal, or custom_id to tell them apart"
+                "or are in another order, or base_url is another one; use another journal, or custom_id to tell "
+                "them apart"
             )
         answer: bytes = row[1]
         return answer
@@ -131,6 +164,19 @@ class Journal(Database):
         """
         command = "INSERT INTO results VALUES (?, ?, ?)"
         await self._do(lambda database: database.execute(command, (key, digest, answer)))
+
+
+def _outcomes_of(
+    jobs: list[Callable[[sqlite3.Connection], Any]], database: sqlite3.Connection
+) -> list[_Outcome]:
+    """All in one transaction; where one of them fails, each in its own, so that only that one fails."""
+    try:
+        with database:
+            return [(job(database), None) for job in jobs]
+    except Exception as error:  # noqa: BLE001 - handed to whoever waits; not only SQLite refuses a value
+        if len(jobs) == 1:
+            return [(None, error)]
+    return [outcome for job in jobs for outcome in _outcomes_of([job], database)]
 
 
 def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:

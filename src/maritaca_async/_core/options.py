@@ -113,10 +113,14 @@ class RateLimits:
             model: Only this model's limits, for every model. Default: those of each model.
 
         Raises:
-            ConfigurationError: there is no such tier.
+            ConfigurationError: there is no such tier, or `model` is no name.
         """
         if not isinstance(tier, int) or isinstance(tier, bool) or not 0 <= tier < len(RATE_TIERS["sabia"]):
             raise ConfigurationError(f"tier must be 0 to {len(RATE_TIERS['sabia']) - 1}, not {tier!r}")
+        if not isinstance(model, str | None):
+            raise ConfigurationError(
+                f"model must be the name of a model such as 'sabia-4', not {model!r:.80}"
+            )
         row = RATE_TIERS[rate_family(model or "sabia")][tier]
         names = () if model else (known.id for known in MODELS if rate_family(known.id) == "sabiazinho")
         single = {name: cls.tier(tier, model=name) for name in names}

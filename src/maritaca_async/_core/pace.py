@@ -30,7 +30,7 @@ _ROUNDING: Final = 1e-6  # what sums of fractions may be off by, in tokens
 _MEMORY: Final = 0.9  # weight of what was known, at each new answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Demand:
     """What is known of a call before it is sent."""
 

@@ -46,9 +46,20 @@ def following(portion: Portion[Any], seen: frozenset[str]) -> str | None:
     return cursor if cursor and cursor not in seen else None
 
 
-def repeats(portion: Portion[Any], after: str) -> bool:
-    """Whether a page ends with the item it should begin after: its server ignores `after`."""
-    return bool(portion.data) and portion.data[-1].id == after
+def repeats(portion: Portion[Any], before: list[Any], after: str) -> bool:
+    """Whether a page is the one before it again, or ends where it should begin: its server ignores `after`.
+
+    Args:
+        portion: What the server says about the page.
+        before: The items of the page before it.
+        after: What the page was to begin after: a cursor, or the id of an item.
+    """
+    return bool(portion.data) and (portion.data[-1].id == after or _names(portion.data) == _names(before))
+
+
+def _names(items: list[Any]) -> list[Any]:
+    """What tells items apart: their ids, or all of an item that has none."""
+    return [item.id or item for item in items]
 
 
 class AsyncPage(Generic[T]):
@@ -85,7 +96,7 @@ class AsyncPage(Generic[T]):
         if self.next_cursor is None:
             return None
         portion, http = await self._fetch(self.next_cursor)
-        if repeats(portion, self.next_cursor):
+        if repeats(portion, self.data, self.next_cursor):
             return None
         return AsyncPage(portion, http, self._fetch, self.next_cursor, self._seen)
 

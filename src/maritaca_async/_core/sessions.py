@@ -102,20 +102,24 @@ class LoopSession:
 
     async def aclose(self) -> None:
         """Close the session; a second call, from whatever side, has nothing left to do."""
-        if not self.closing.is_set():
-            self.closing.set()
-            self._forget()
-            for reply in list(self.open):
-                reply.close()
-            try:
-                async with asyncio.timeout(_FAREWELL):
-                    for session in self._own_sessions():
-                        await session.close()
-            except TimeoutError:
-                # What is still to be sent, to a server that stopped reading, would hold its connection for ever.
-                for made in list(self.sockets):
-                    with suppress(OSError):
-                        made.shutdown(socket.SHUT_RDWR)
+        if self.closing.is_set():
+            return
+        self.closing.set()
+        self._forget()
+        for reply in list(self.open):
+            reply.close()
+        try:
+            async with asyncio.timeout(_FAREWELL):
+                for session in self._own_sessions():
+                    await session.close()
+        except TimeoutError:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End connections whatever is left to send: a server that stopped reading would hold them for ever."""
+        for made in list(self.sockets):
+            with suppress(OSError):
+                made.shutdown(socket.SHUT_RDWR)
 
     async def acquire(self) -> None:
         """Wait for a place, in order of arrival."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .._core.inputs import check_requests
+from .._core.inputs import check_progress, check_requests
 from ..resources.batch_input import MAX_BYTES, MAX_LINES
 from ..resources.batch_run import CONCURRENCY
 from ..resources.batches import POLL_INTERVAL, WAIT_DEADLINE
@@ -83,7 +83,7 @@ class Batches:
             batch_id: The batch.
             poll_interval: Seconds between two looks.
             deadline: Seconds for the whole wait; None for no limit. Default: 25 hours.
-            on_progress: Called in this thread with the batch after every look.
+            on_progress: Called in this thread with the batch after every look; no coroutine function.
             **options: See `RequestOptions`; they apply to each look, which by default is not retried by itself.
 
         Raises:
@@ -91,6 +91,7 @@ class Batches:
             APITimeoutError: the deadline passed; `phase` is "deadline".
             APIError: a failure that will not pass, such as a wrong key or an unknown batch.
         """
+        check_progress(on_progress)
         watch = self._twin._watch(batch_id, poll_interval, deadline, options)  # noqa: SLF001 - see on_progress
         while True:
             batch = run(watch.next)
@@ -107,6 +108,8 @@ class Batches:
         Raises:
             ConfigurationError: a bad id or option, at once and before any I/O.
             MaritacaError: while iterating: the batch has not ended, or its input was refused.
+            APIResponseError: while iterating: a file that must be there is not named yet, or after the last line:
+                there are fewer than the batch counts. Retryable.
             APIError: while iterating: a call failed.
         """
         return BatchResults(self._twin.results(batch, **options))
@@ -131,7 +134,7 @@ class Batches:
         Raises:
             ConfigurationError: an option that cannot work, at once and before any I/O; while iterating and
                 before anything is sent: a request that cannot be sent, two of the same `custom_id`, or a
-                journal that cannot be used or is of other requests.
+                journal that cannot be used or is of other requests or of another `base_url`.
             APITimeoutError: while iterating: the deadline passed; `phase` is "deadline".
             APIError: while iterating: a call failed, or a request did.
         """

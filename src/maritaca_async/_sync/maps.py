@@ -39,19 +39,16 @@ class Map(Closing, Generic[T]):
         return self
 
     def __next__(self) -> MapResult[T]:
-        while True:
-            result = self._twin.take()
-            if result is not None:
-                self._room += 1
-            hungry = self._room > 0 and not self._exhausted and self._twin.running
-            if hungry:
-                self._feed()
-            if result is not None:
-                return result
+        # What is there comes first: the next request may take its time, or depend on it.
+        while (result := self._twin.take()) is None:
             if self._twin.ended:
                 raise StopIteration
-            if not hungry:
+            if self._room > 0 and not self._exhausted and self._twin.running:
+                self._feed()
+            else:
                 run(self._twin.fill)
+        self._room += 1
+        return result
 
     def close(self) -> None:
         """Cancel what is under way, and wait until it has ended; as often as one likes."""

@@ -108,7 +108,8 @@ class ChatCompletions:
 
         Raises:
             ConfigurationError: an option that cannot work, at once and before any I/O; while iterating:
-                a request that cannot be sent, or a journal that cannot be used or is of other requests.
+                a request that cannot be sent, or a journal that cannot be used or is of other requests or of
+                another `base_url`.
             APIError: while iterating: a call failed.
         """
         plan = plan_of(

@@ -96,8 +96,8 @@ class ResponseStream(BlockingStream[ResponseStreamEvent]):
 
     @property
     def text_stream(self) -> Iterator[str]:
-        """The text of the messages, piece by piece, without anything else."""
-        texts = (self._stream._text_of(event) for event in self)  # noqa: SLF001 - its twin
+        """The text of the messages, piece by piece and in the order of the output: together `output_text`."""
+        texts = (self._stream._text for _ in self)  # noqa: SLF001 - its twin
         return (text for text in texts if text)
 
     def get_final_response(self) -> Response:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._core.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Defaults:
     """The client's own options, resolved once."""
 

@@ -29,8 +29,9 @@ class BatchPlan:
         journal: Where the plan is kept, already open.
         folder: Where the shards are spooled.
         shards: Says which request goes where.
+        base_url: Whom they are sent to, which is noted with each of them.
         known: How many requests the journal's run has; None for a new run.
-        sent: The shards that were uploaded already, which are not spooled again.
+        sent: The shards whose batches were started already, which are not spooled again.
         return_exceptions: Whether a request that cannot be sent becomes a result.
     """
 
@@ -40,6 +41,7 @@ class BatchPlan:
         folder: Path,
         shards: Shards,
         *,
+        base_url: str,
         known: int | None,
         sent: frozenset[int],
         return_exceptions: bool,
@@ -53,6 +55,7 @@ class BatchPlan:
         self.folder: Path = folder
         """Where the shards are spooled."""
         self._shards = shards
+        self._base_url = base_url.encode()
         self._known = known
         self._sent = sent
         self._return_exceptions = return_exceptions
@@ -86,7 +89,8 @@ class BatchPlan:
         self._size += len(line.data)
         if shard not in self._sent:
             self._spool[shard] += line.data
-        return PlannedRequest(place, line.custom_id, named, shard, digest_of(line.data), None)
+        digest = digest_of(self._base_url, line.data)
+        return PlannedRequest(place, line.custom_id, named, shard, digest, None)
 
     async def flush(self) -> None:
         """Note and spool what was taken.
@@ -135,7 +139,8 @@ class BatchPlan:
 
 def _changed(how: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the journal is of another run: {how}; give the same requests in the same order, or another journal"
+        f"the journal is of another run: {how}; give the same requests in the same order to the same base_url, "
+        "or another journal"
     )
 
 

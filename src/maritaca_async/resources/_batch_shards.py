@@ -12,6 +12,7 @@ from .._core.bulk import MapResult
 from ..errors import ConfigurationError
 from ..types.batches import BatchStatus
 from ._batch_lines import parse_result
+from ._parameters import check_names
 from .batch_input import ENDPOINT, batch_line
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def line_of(place: int, given: Any) -> tuple[BatchLine, bool]:
     if not isinstance(given, Mapping):
         raise ConfigurationError(f"it must be a dict of parameters, not {type(given).__name__}")
     params = dict(given)
-    for name in params:
-        if not isinstance(name, str):
-            raise ConfigurationError(f"names of parameters are strings, not {name!r:.80}")
+    check_names(params)
     custom_id = params.pop("custom_id", None)
     named = custom_id is not None
     return batch_line(custom_id if named else f"request-{place}", **params), named

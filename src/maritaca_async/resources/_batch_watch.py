@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
-from .._core.log import logger
+from .._core.log import logger, summary
 from .._core.options import check_seconds
 from ..errors import APIError, APIResponseError, APIStatusError, APITimeoutError
 
@@ -25,12 +25,14 @@ class BatchWatch:
         look: Callable[[], Awaitable[Batch]],
         poll_interval: float,
         deadline: float | None,
+        max_retry_after: float,
     ) -> None:
         check_seconds("poll_interval", poll_interval, required=True)
         check_seconds("deadline", deadline)
         self._batch_id = batch_id
         self._look = look
         self._interval = poll_interval
+        self._max_retry_after = max_retry_after
         self._deadline = deadline
         self._due = math.inf
         self._pause = 0.0
@@ -72,9 +74,13 @@ class BatchWatch:
                     raise
                 self._last = f"last look: {error}"
                 if isinstance(error, APIStatusError) and error.retry_after is not None:
-                    self._pause = max(self._interval, error.retry_after)
+                    # One answer must not end the wait for a batch, nor lengthen it by a day.
+                    self._pause = max(self._interval, min(error.retry_after, self._max_retry_after))
                 logger.info(
-                    "batch %s: a look failed (%s), next in %.2f s", self._batch_id, error, self._pause
+                    "batch %s: a look failed (%s), next in %.2f s",
+                    self._batch_id,
+                    summary(error),
+                    self._pause,
                 )
             else:
                 self._last = f"status: {batch.status or 'not given'}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .._core.batch_journal import BatchJournal
-from .._core.bulk import MapProgress, MapResult
+from .._core.bulk import MapProgress, MapResult, broken_off
 from ..errors import ConfigurationError
 from ..types.chat import ChatCompletion
 from ._batch_plan import BatchPlan
@@ -51,6 +51,7 @@ class BatchWork:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owner: asyncio.Task[None] | None = None
         self._workers: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
         self._records: dict[int, ShardRecord] = {}
@@ -82,6 +83,7 @@ class BatchWork:
         opened: asyncio.Future[BatchPlan] = self._loop.create_future()
         # A task of its own, so that whoever is cancelled here leaves nothing half open.
         self._owner = asyncio.create_task(self._own(opened))
+        self._owner.add_done_callback(partial(self._check_owner, opened))
         return await asyncio.shield(opened)
 
     async def start(self, plan: BatchPlan) -> None:
@@ -94,6 +96,9 @@ class BatchWork:
             self._note_end(number, self._records[number])
         numbers = iter([n for n in range(len(self._shards.requests)) if n not in self._earlier])
         self._workers = [asyncio.create_task(self._work(plan, numbers)) for _ in range(self._concurrency)]
+        for worker in self._workers:
+            worker.add_done_callback(self._check)
+        self._running = self._workers
 
     async def more(self) -> list[Result] | None:
         """The next results; none when there is only progress; None at the end.
@@ -144,10 +149,21 @@ class BatchWork:
             self._changed.set()
 
     def _cancel_workers(self) -> None:
-        for worker in self._workers:
-            # A second time would cut short what a worker does to end well.
-            if not worker.cancelling():
-                worker.cancel()
+        # Once: a second time would cut short what a worker does to end well.
+        running, self._running = self._running, []
+        for worker in running:
+            worker.cancel()
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """See to it that nobody waits for what a task will not do any more, where it did not end by itself."""
+        failure = broken_off(task)
+        if failure is not None:
+            self._failed(failure)
+
+    def _check_owner(self, opened: asyncio.Future[BatchPlan], owner: asyncio.Task[None]) -> None:
+        self._check(owner)
+        if self._failure is not None and not opened.done():
+            opened.set_exception(self._failure)
 
     async def _own(self, opened: asyncio.Future[BatchPlan]) -> None:
         """Hold the journal and the folder until the run is stopped."""
@@ -177,8 +193,9 @@ class BatchWork:
             journal,
             folder,
             self._shards,
+            base_url=self._service.base_url,
             known=known,
-            sent=frozenset(self._records),
+            sent=frozenset(number for number, record in self._records.items() if record.batch_id is not None),
             return_exceptions=self._return_exceptions,
         )
 

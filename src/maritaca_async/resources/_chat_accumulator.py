@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..types._base import grow_unknown, keep_unknown
 from ..types.chat import ChatCompletion, Choice, InvalidToolCall, Message, ToolCall
 from ..types.tool_calls import ToolCallAssembler, tool_call_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..types.chat import ChatCompletionChunk, ChunkChoice, Usage
+    from ..types.chat import ChatCompletionChunk, ChunkChoice
 
 
 class ChoiceState:
     """One answer while its pieces arrive."""
 
-    __slots__ = ("extra", "finish_reason", "index", "reasoning", "text", "tools")
+    __slots__ = ("finish_reason", "index", "reasoning", "said", "text", "tools", "unknown")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -24,7 +25,8 @@ class ChoiceState:
         self.reasoning: list[str] = []
         self.tools = ToolCallAssembler()
         self.finish_reason: str | None = None
-        self.extra: dict[str, Any] = {}
+        self.unknown: dict[str, Any] = {}  # fields of the answer that this library does not know
+        self.said: dict[str, Any] = {}  # the same of its message
 
     def add(self, choice: ChunkChoice) -> None:
         """Take this answer's part of a chunk."""
@@ -38,8 +40,20 @@ class ChoiceState:
                 self.tools.call_for(piece).add(piece)
         if choice.finish_reason is not None:
             self.finish_reason = choice.finish_reason
-        if unknown := delta.model_extra:
-            _merge(self.extra, unknown)
+        # `model_extra` is the same by a property, which costs as much as three fields.
+        if said := delta.__pydantic_extra__:
+            grow_unknown(self.said, said)
+        if unknown := choice.__pydantic_extra__:
+            keep_unknown(self.unknown, unknown)
+
+    def choice(self, *, ended: bool) -> Choice:
+        """The answer so far."""
+        known = {
+            "index": self.index,
+            "message": self.message(ended=ended),
+            "finish_reason": self.finish_reason,
+        }
+        return Choice.model_validate({**self.unknown, **known})
 
     def message(self, *, ended: bool) -> Message:
         """The message so far, its calls sorted into callable and invalid ones."""
@@ -47,13 +61,16 @@ class ChoiceState:
         invalid: list[InvalidToolCall] = []
         for call in self.tools.calls:
             function = call.function
+            known = {**call.unknown, "id": call.id, "function": function}
             problem = tool_call_problem(function, self.finish_reason) if ended else "the stream broke off"
             if problem:
-                invalid.append(InvalidToolCall(id=call.id, function=function, error=problem))
+                invalid.append(InvalidToolCall.model_validate({**known, "error": problem}))
             else:
-                valid.append(ToolCall(id=call.id, function=function))
+                valid.append(ToolCall.model_validate(known))
         content = "".join(self.text) if self.text or not self.tools.calls else None
-        message = Message.model_validate({**self.extra, "content": content})
+        # What is invalid is for this library to say, not for the service.
+        unknown = {name: value for name, value in self.said.items() if name != "invalid_tool_calls"}
+        message = Message.model_validate({**unknown, "content": content})
         # Only what there is: absent fields stay absent when the message is sent back.
         if valid:
             message.tool_calls = valid
@@ -67,15 +84,14 @@ class ChoiceState:
 class ChatAccumulator:
     """A chat completion while its chunks arrive."""
 
-    __slots__ = ("_choices", "_expected", "_extra", "_first", "_service_tier", "_usage", "done")
+    __slots__ = ("_choices", "_expected", "_first", "_latest", "_unknown", "done")
 
     def __init__(self, expected: int = 1) -> None:
         self.done = False
         self._expected = expected
-        self._extra: dict[str, Any] = {}
+        self._unknown: dict[str, Any] = {}
         self._first: ChatCompletionChunk | None = None
-        self._usage: Usage | None = None
-        self._service_tier: str | None = None
+        self._latest: dict[str, Any] = {}
         self._choices: dict[int, ChoiceState] = {}
 
     def add(self, chunk: ChatCompletionChunk, unknown: Mapping[str, Any] | None = None) -> None:
@@ -83,11 +99,15 @@ class ChatAccumulator:
         if self._first is None:
             self._first = chunk
         if chunk.usage is not None:
-            self._usage = chunk.usage
+            self._latest["usage"] = chunk.usage
         if chunk.service_tier is not None:
-            self._service_tier = chunk.service_tier
+            self._latest["service_tier"] = chunk.service_tier
+        if chunk.extracted_files is not None:
+            self._latest["extracted_files"] = chunk.extracted_files
+        if chunk.generated_files is not None:
+            self._latest["generated_files"] = chunk.generated_files
         if unknown:
-            _merge(self._extra, unknown)
+            keep_unknown(self._unknown, unknown)
         for choice in chunk.choices:
             state = self._choices.get(choice.index)
             if state is None:
@@ -112,18 +132,7 @@ class ChatAccumulator:
             if first
             else {}
         )
-        choices = [
-            Choice(index=state.index, message=state.message(ended=ended), finish_reason=state.finish_reason)
-            for state in self.states()
-        ]
-        completion = ChatCompletion.model_validate({**self._extra, **envelope, "choices": choices})
-        completion.usage = self._usage
-        completion.service_tier = self._service_tier
-        return completion
-
-
-def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Keep fields this library does not know: texts grow from chunk to chunk, anything else is replaced."""
-    for name, value in more.items():
-        before = known.get(name)
-        known[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
+        choices = [state.choice(ended=ended) for state in self.states()]
+        return ChatCompletion.model_validate(
+            {**self._unknown, **envelope, **self._latest, "choices": choices}
+        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -15,9 +14,11 @@ from ._parameters import (
     Writer,
     as_list,
     content_part,
+    is_list,
     model_name,
     numbers,
     stop_texts,
+    whole_number,
     written,
 )
 
@@ -29,9 +30,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "top_p": (0, 1),
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
-    "n": (1, math.inf),
-    "max_tokens": (1, math.inf),
-    "max_completion_tokens": (1, math.inf),
 }
 
 
@@ -53,7 +51,7 @@ def completion_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any
 
 
 def _messages(_name: str, value: Any) -> list[Any]:
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+    if not is_list(value):
         raise ConfigurationError(
             f'messages must be a list such as [{{"role": "user", "content": "Olá"}}], not {type(value).__name__}'
         )
@@ -110,6 +108,9 @@ _WRITERS: dict[str, Writer] = {
     "stop": stop_texts,
     "tools": _tools,
     "response_format": _response_format,
+    "n": whole_number,
+    "max_tokens": whole_number,
+    "max_completion_tokens": whole_number,
     **numbers(_RANGES),
 }
 

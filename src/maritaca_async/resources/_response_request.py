@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -15,9 +14,12 @@ from ._parameters import (
     Writer,
     as_list,
     content_part,
+    is_list,
+    metadata,
     model_name,
     numbers,
     stop_texts,
+    whole_number,
     written,
 )
 
@@ -28,9 +30,7 @@ _BUILT_IN_TOOLS = frozenset({"web_search", "code_interpreter", "data_ocean"})
 _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
-    "max_output_tokens": (1, math.inf),
 }
-_MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 16, 64, 512
 _REQUIRED = {
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id", "output"),
@@ -55,7 +55,7 @@ def response_body(params: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
 def _input(_name: str, value: Any) -> str | list[Any]:
     if isinstance(value, str):
         return value
-    if isinstance(value, Mapping | Model) or not isinstance(value, Iterable):
+    if isinstance(value, Model) or not is_list(value):
         raise ConfigurationError(
             f'input must be a text or a list such as [{{"role": "user", "content": "Olá"}}], not {type(value).__name__}'
         )
@@ -110,23 +110,6 @@ def _tools(name: str, value: Any) -> list[Any]:
     return tools
 
 
-def _metadata(_name: str, value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"metadata must be a mapping of texts, not {type(value).__name__}")
-    if len(value) > _MAX_PAIRS:
-        raise ConfigurationError(f"metadata takes at most {_MAX_PAIRS} pairs, not {len(value)}")
-    for key, text in value.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            raise ConfigurationError(f"metadata: {key!r:.80} and its value must be strings, not {text!r:.80}")
-        if len(key) > _MAX_KEY:
-            raise ConfigurationError(f"metadata: a key has at most {_MAX_KEY} characters, not {len(key)}")
-        if len(text) > _MAX_VALUE:
-            raise ConfigurationError(
-                f"metadata: the value of {key!r} has {len(text)} characters, and {_MAX_VALUE} are the most"
-            )
-    return value
-
-
 def _text(_name: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise ConfigurationError(
@@ -145,8 +128,9 @@ _WRITERS: dict[str, Writer] = {
     "input": _input,
     "stop": stop_texts,
     "tools": _tools,
-    "metadata": _metadata,
+    "metadata": metadata,
     "text": _text,
+    "max_output_tokens": whole_number,
     **numbers(_RANGES),
 }
 

@@ -11,6 +11,7 @@ from ..errors import ConfigurationError
 from ..types.batches import Batch, BatchList
 from ..types.files import FileDeleted, FileList, FileObject
 from ._base import AsyncResource
+from ._parameters import text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,10 +109,4 @@ class StoredResource(AsyncResource):
 
 
 def _query_value(name: str, value: Any) -> str:
-    if name == "limit":
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigurationError(f"limit must be a whole number of at least 1, not {value!r}")
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{name} must be a string that is not empty, not {value!r}")
-    return value
+    return str(whole_number(name, value)) if name == "limit" else text(name, value)

@@ -9,7 +9,7 @@ from ..errors import ConfigurationError
 from ..types.batches import BatchLine
 from ._base import mapping_option
 from ._chat_request import KNOWN, completion_body
-from ._parameters import OPTION_NAMES
+from ._parameters import OPTION_NAMES, request_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,8 +35,7 @@ def batch_line(custom_id: str, **params: Unpack[CompletionParams]) -> BatchLine:
     Raises:
         ConfigurationError: a name or parameter that cannot work.
     """
-    if not isinstance(custom_id, str) or not custom_id:
-        raise ConfigurationError(f"custom_id must be a string that is not empty, not {custom_id!r:.80}")
+    request_name(custom_id)
     given: Mapping[str, Any] = params
     for name in given:
         if name not in KNOWN or name in OPTION_NAMES - {"extra_body"}:

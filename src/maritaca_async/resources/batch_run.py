@@ -6,8 +6,9 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from .._core.bulk import MapResult
-from .._core.inputs import check_requests
+from .._core.inputs import check_progress, check_requests
 from .._core.items import AsyncItems
+from .._core.journal import check_path
 from ..errors import ConfigurationError
 from ..types.chat import ChatCompletion
 from ._batch_shards import Shards
@@ -122,8 +123,9 @@ def batch_work(
     _check_number("concurrency", concurrency, None)
     _check_number("shard_requests", shard_requests, MAX_LINES)
     _check_number("shard_bytes", shard_bytes, MAX_BYTES)
-    if on_progress is not None and not callable(on_progress):
-        raise ConfigurationError(f"on_progress must be a function, not {type(on_progress).__name__}")
+    check_progress(on_progress)
+    if journal is not None:
+        check_path(journal)
     return BatchWork(
         service,
         Shards(shard_requests, shard_bytes),

@@ -6,10 +6,11 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+from .._core.inputs import check_progress
 from ..types.batches import Batch, BatchCreateParams, BatchList, BatchListParams
 from ._batch_shard_run import Service
 from ._batch_watch import BatchWatch
-from ._parameters import OPTION_NAMES
+from ._parameters import OPTION_NAMES, Writer, metadata, text
 from ._stored import StoredResource, path_id
 from .batch_input import ENDPOINT, MAX_BYTES, MAX_LINES
 from .batch_results import AsyncBatchResults
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from .files import AsyncFiles
 
 _CREATE_NAMES = frozenset(BatchCreateParams.__annotations__) - OPTION_NAMES
+_CREATE_WRITERS: dict[str, Writer] = {
+    "input_file_id": path_id,
+    "endpoint": text,
+    "completion_window": text,
+    "metadata": metadata,
+}
+_CREATE_DEFAULTS = {"input_file_id": None, "endpoint": ENDPOINT, "completion_window": "24h"}
 _LIST_NAMES = frozenset(BatchListParams.__annotations__) - OPTION_NAMES
 _PATH = "/batches"
 
@@ -56,11 +64,10 @@ class AsyncBatches(StoredResource):
             ConfigurationError: a bad parameter or option, before any I/O.
             APIError: the call failed.
         """
-        given: dict[str, Any] = {name: value for name, value in params.items() if name in _CREATE_NAMES}
-        path_id("input_file_id", given.get("input_file_id"))
+        given: dict[str, Any] = {**_CREATE_DEFAULTS, **params}
         if given.get("metadata", ...) is None:
             del given["metadata"]
-        body = {"endpoint": ENDPOINT, "completion_window": "24h", **given}
+        body = {name: write(name, given[name]) for name, write in _CREATE_WRITERS.items() if name in given}
         return await self._object(
             Batch, self._request("POST", _PATH, params, _CREATE_NAMES | OPTION_NAMES, body=body)
         )
@@ -109,7 +116,8 @@ class AsyncBatches(StoredResource):
         """Look at a batch until it has ended, well or not: see its `status`.
 
         Failures that may pass (connections, 408, 429, 5xx, answers that are none) and states that this library
-        does not know are waited through. Cancelling this wait leaves the batch alone.
+        does not know are waited through; a `Retry-After` lengthens the wait between two looks up to the policy's
+        `max_retry_after`. Cancelling this wait leaves the batch alone.
 
         Args:
             batch_id: The batch.
@@ -123,6 +131,7 @@ class AsyncBatches(StoredResource):
             APITimeoutError: the deadline passed; `phase` is "deadline".
             APIError: a failure that will not pass, such as a wrong key or an unknown batch.
         """
+        check_progress(on_progress, awaited=True)
         watch = self._watch(batch_id, poll_interval, deadline, options)
         while True:
             batch = await watch.next()
@@ -147,6 +156,8 @@ class AsyncBatches(StoredResource):
         Raises:
             ConfigurationError: a bad id or option, at once and before any I/O.
             MaritacaError: while iterating: the batch has not ended, or its input was refused.
+            APIResponseError: while iterating: a file that must be there is not named yet, or after the last line:
+                there are fewer than the batch counts. Retryable.
             APIError: while iterating: a call failed.
         """
         batch_id = batch.id if isinstance(batch, Batch) else batch
@@ -156,7 +167,7 @@ class AsyncBatches(StoredResource):
         async def find() -> Batch:
             return batch if isinstance(batch, Batch) else await self.retrieve(batch_id, **options)
 
-        return AsyncBatchResults(find, partial(self._files.content, **options))
+        return AsyncBatchResults(find, partial(self._files.stream, **options))
 
     def run(
         self,
@@ -185,8 +196,9 @@ class AsyncBatches(StoredResource):
                 `custom_id`; a list, a generator, or an asynchronous one. Models may be mixed.
             journal: A file (SQLite) that keeps what was sent and every result. Default: a temporary one.
             poll_interval: Seconds between two looks at a batch.
-            deadline: Seconds for the wait for each batch; None for no limit. Default: 25 hours.
-            on_progress: Called after looks at batches, while results are being read.
+            deadline: Seconds for the wait for each batch, and for trying any other step again; None for no limit.
+                Default: 25 hours.
+            on_progress: Called after looks at batches, while results are being read; no coroutine function.
             concurrency: Most shards at the same time, each a file and its batch.
             shard_requests: Most requests of a shard, up to 50,000.
             shard_bytes: Most bytes of a shard, up to 200 MB.
@@ -196,7 +208,7 @@ class AsyncBatches(StoredResource):
         Raises:
             ConfigurationError: an option that cannot work, at once and before any I/O; while iterating and
                 before anything is sent: a request that cannot be sent, two of the same `custom_id`, or a
-                journal that cannot be used or is of other requests.
+                journal that cannot be used or is of other requests or of another `base_url`.
             APITimeoutError: while iterating: the deadline passed; `phase` is "deadline".
             APIError: while iterating: a call failed, or a request did.
         """
@@ -216,12 +228,12 @@ class AsyncBatches(StoredResource):
     def _run_work(
         self, requests: Any, *, poll_interval: float, deadline: float | None, **options: Any
     ) -> BatchWork:
-        policy = self._defaults.policy
-        service = Service(self._files, self, poll_interval, deadline, policy.max_retries)
+        policy, base_url = self._defaults.policy, self._engine.base_url
+        service = Service(self._files, self, poll_interval, deadline, policy, base_url)
         return batch_work(service, requests, **options)
 
     def _watch(self, batch_id: str, poll_interval: float, deadline: float | None, options: Any) -> BatchWatch:
         # A look that fails is followed by another one anyway.
         look = partial(self.retrieve, path_id("batch_id", batch_id), **{"max_retries": 0, **options})
-        self._request("GET", _PATH, options, OPTION_NAMES)
-        return BatchWatch(batch_id, look, poll_interval, deadline)
+        policy = self._request("GET", _PATH, options, OPTION_NAMES).policy
+        return BatchWatch(batch_id, look, poll_interval, deadline, policy.max_retry_after)

@@ -144,7 +144,7 @@ class AsyncChatCompletions(AsyncResource):
                 a list, a generator, or an asynchronous one, which is read as calls are finished.
             concurrency: Most calls at the same time; the `rate_limits` of the client hold as well.
             ordered: Whether results come in the order of the requests, or as they are finished.
-            on_progress: Called as calls are finished, while results are being read.
+            on_progress: Called as calls are finished, while results are being read; no coroutine function.
             journal: A file (SQLite) that keeps every answer. Given again after a run that was broken off,
                 what it holds is not sent again, and comes with the results.
             return_exceptions: Whether a call that fails becomes a result with its `error`. Otherwise the
@@ -152,7 +152,8 @@ class AsyncChatCompletions(AsyncResource):
 
         Raises:
             ConfigurationError: an option that cannot work, at once and before any I/O; while iterating:
-                a request that cannot be sent, or a journal that cannot be used or is of other requests.
+                a request that cannot be sent, or a journal that cannot be used or is of other requests or of
+                another `base_url`.
             APIError: while iterating: a call failed.
         """
         plan = plan_of(
@@ -167,7 +168,8 @@ class AsyncChatCompletions(AsyncResource):
         return AsyncMap(Calls(inputs, plan), total=total, on_progress=on_progress)
 
     def _item(self, index: int, given: Any) -> Item[ChatCompletion]:
-        return item_of(partial(self._prepare, stream=False), self._complete, index, given)
+        prepare = partial(self._prepare, stream=False)
+        return item_of(prepare, self._complete, self._engine.base_url, index, given)
 
     def _prepare(self, params: Any, *, stream: bool) -> tuple[Request, int]:
         """The request, and how many answers it asks for."""

@@ -208,7 +208,7 @@ class AsyncResponseStream:
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
-        """The text of the messages, piece by piece, without anything else."""
+        """The text of the messages, piece by piece and in the order of the output: together `output_text`."""
         return _AsyncTexts(self)
 
     async def get_final_response(self) -> Response:
@@ -266,11 +266,10 @@ class AsyncResponseStream:
         """
         await self._opened().fill()
 
-    def _text_of(self, event: ResponseStreamEvent) -> str:
-        """The text that an event adds: a piece, or at the end what came in no piece."""
-        if event.type == "response.output_text.delta":
-            return event.delta
-        return self._decoder.accumulator.unstreamed if self._decoder.accumulator.ended else ""
+    @property
+    def _text(self) -> str:
+        """What the event that was handed out last adds to the text."""
+        return self._decoder.accumulator.text
 
     def _new_decoder(self) -> ResponseDecoder:
         self._decoder = ResponseDecoder()
@@ -312,6 +311,6 @@ class _AsyncTexts:
 
     async def __anext__(self) -> str:
         while True:
-            text = self._stream._text_of(await anext(self._stream))  # noqa: SLF001 - its other half
-            if text:
+            await anext(self._stream)
+            if text := self._stream._text:  # noqa: SLF001 - its other half
                 return text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticUseDefault, core_schema
 
 if TYPE_CHECKING:
     from .._core.http_info import HttpInfo
@@ -40,16 +41,21 @@ class Result(Model):
         raise AttributeError("this object did not come from a call, so it has no http information")
 
 
-class NullMeans:
-    """Accepts null for a field and puts a neutral value in its place."""
+def content_of(result: Result) -> dict[str, Any]:
+    """What came over the wire, by name: fields that are not known too, but not how they came."""
+    return {name: value for name, value in result if name != "http"}
 
-    def __init__(self, neutral: type[Any]) -> None:
-        self._neutral = neutral
+
+class NullMeansDefault:
+    """Accepts null for a field with a default, and reads it as if the field were absent."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        neutral = self._neutral
-        null = core_schema.no_info_after_validator_function(lambda _: neutral(), core_schema.none_schema())
+        null = core_schema.no_info_after_validator_function(_use_default, core_schema.none_schema())
         return core_schema.union_schema([handler(source), null], mode="left_to_right")
+
+
+def _use_default(_null: None) -> NoReturn:
+    raise PydanticUseDefault
 
 
 class _WholeSeconds:
@@ -95,11 +101,34 @@ def _join_parts(parts: list[Any]) -> str:
     return "".join(part["text"] for part in parts)
 
 
-ListOrNull = Annotated[list[T], NullMeans(list)]
-IntOrNull = Annotated[int, NullMeans(int)]
-StrOrNull = Annotated[str, NullMeans(str)]
+def keep_unknown(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Keep the latest of the unknown fields that every piece of an object brings; null takes nothing away."""
+    for name, value in more.items():
+        if value is not None or name not in known:
+            known[name] = value
+
+
+def grow_unknown(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """The same for what a message says in pieces: its texts grow."""
+    for name, value in more.items():
+        before = known.get(name)
+        whole = before + value if isinstance(before, str) and isinstance(value, str) else value
+        keep_unknown(known, {name: whole})
+
+
+ListOrNull = Annotated[list[T], NullMeansDefault()]
+"""A list; null is read as the default of its field."""
+IntOrNull = Annotated[int, NullMeansDefault()]
+"""A whole number; null is read as the default of its field."""
+StrOrNull = Annotated[str, NullMeansDefault()]
+"""A text; null is read as the default of its field."""
 OpenEnum = Annotated[T, _OpenEnum()]
+"""One of some known texts; any other text is kept as it is."""
 WholeSeconds = Annotated[int, _WholeSeconds()]
+"""Whole seconds; a fraction is cut off."""
 Instant = Annotated[WholeSeconds | None, AfterValidator(lambda seconds: seconds or None)]
+"""Unix seconds; 0 is read as None."""
 JsonText = Annotated[str, _JsonText()]
+"""JSON as text; any other JSON value is turned into its text."""
 FlatText = Annotated[str, _FlatText()]
+"""A text; a list of text parts is joined."""

@@ -39,7 +39,7 @@ class GeneratedFile(Subscriptable):
     mime_type: StrOrNull = ""
     """Media type."""
     size_bytes: IntOrNull = 0
-    """Size of the decoded file."""
+    """Size of the decoded file; 0 where the service does not say."""
     content_base64: StrOrNull = ""
     """The file, Base64-encoded."""
 
@@ -48,12 +48,20 @@ class GeneratedFile(Subscriptable):
         """The file, decoded.
 
         Raises:
-            ValueError: `content_base64` is not Base64.
+            ValueError: there is no content, it is not Base64, or it is not of `size_bytes`.
         """
+        if not self.content_base64:
+            raise ValueError(f"the answer names {self.filename!r}, but brought no content of it")
         try:
-            return base64.b64decode(self.content_base64, validate=True)
+            content = base64.b64decode(self.content_base64, validate=True)
         except ValueError as error:
             raise ValueError(f"the content of {self.filename!r} is not Base64: {error}") from error
+        if self.size_bytes not in (0, len(content)):
+            raise ValueError(
+                f"the content of {self.filename!r} is not whole: {len(content):,} bytes of {self.size_bytes:,}; "
+                "what came is in content_base64"
+            )
+        return content
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write the file into a directory, under its suggested name made safe.
@@ -67,7 +75,7 @@ class GeneratedFile(Subscriptable):
             The path written.
 
         Raises:
-            ValueError: `content_base64` is not Base64.
+            ValueError: there is no content, or it cannot be used: see `content`.
             OSError: the directory cannot be written to.
         """
         content = self.content

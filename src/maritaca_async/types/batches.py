@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Required
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
-from ._base import Instant, IntOrNull, ListOrNull, Model, NullMeans, Result, StrOrNull
+from ._base import Instant, IntOrNull, ListOrNull, Model, NullMeansDefault, Result, StrOrNull
 from .shared import RequestOptions
 
 if TYPE_CHECKING:
@@ -68,9 +68,12 @@ def _message(item: Any) -> str:
     return f"line {line}: {item['message']}" if line is not None else str(item["message"])
 
 
-_Status = Annotated[BatchStatus | Annotated[str, NullMeans(str)], BeforeValidator(_known_status)]
+_Status = Annotated[BatchStatus | StrOrNull, BeforeValidator(_known_status)]
+"""A `BatchStatus`, under any of the names that the sources have for it; any other text is kept as it is."""
 _FileId = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+"""The id of a file; an empty text is read as None."""
 _Errors = Annotated[list[str], BeforeValidator(_messages)]
+"""Messages, whatever form the service gives them."""
 
 
 class BatchRequestCounts(Model):
@@ -82,6 +85,16 @@ class BatchRequestCounts(Model):
     """Lines with an answer."""
     failed: IntOrNull = 0
     """Lines with an error."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_null(cls, counts: Any) -> Any:
+        # What is not counted yet must not pass for a zero that the service gives.
+        if not isinstance(counts, dict):
+            return counts
+        return {
+            name: counts[name] for name in counts if counts[name] is not None or name not in cls.model_fields
+        }
 
 
 class Batch(Result):
@@ -105,7 +118,7 @@ class Batch(Result):
     """The file with the lines that failed."""
     errors: _Errors = []
     """Why the input was refused, as a list of messages."""
-    request_counts: Annotated[BatchRequestCounts, NullMeans(BatchRequestCounts)] = BatchRequestCounts()
+    request_counts: Annotated[BatchRequestCounts, NullMeansDefault()] = BatchRequestCounts()
     """Lines in all, answered, and failed."""
     created_at: Instant = None
     """Unix seconds."""
@@ -137,6 +150,8 @@ class Batch(Result):
 class BatchList(Result):
     """One page of batches as the service sends it; see `AsyncPage` for what methods return."""
 
+    object: StrOrNull = "list"
+    """Always `list`."""
     data: ListOrNull[Batch] = []
     """The batches."""
     has_more: bool | None = None
@@ -145,7 +160,7 @@ class BatchList(Result):
     """Where the next page begins, when the service says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchLine:
     """One request of a batch, checked and ready to be written; made by `batch_line`."""
 
@@ -157,7 +172,7 @@ class BatchLine:
     """The line as JSON, with its line feed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchResult:
     """What became of one line of a batch: either a completion or an error."""
 

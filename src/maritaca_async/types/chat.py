@@ -1,7 +1,5 @@
 """Answers of chat completions (contract sections 6 and 7)."""
 
-from __future__ import annotations
-
 import json
 import math
 from functools import cached_property
@@ -15,7 +13,7 @@ from ._base import (
     JsonText,
     ListOrNull,
     Model,
-    NullMeans,
+    NullMeansDefault,
     OpenEnum,
     Result,
     StrOrNull,
@@ -275,7 +273,8 @@ class Delta(Model):
     """Piece of reasoning text, where the service sends it (undocumented)."""
 
 
-DeltaOrNull = Annotated[Delta, NullMeans(Delta)]
+DeltaOrNull = Annotated[Delta, NullMeansDefault()]
+"""A delta; null is read as an empty one."""
 
 
 class ChunkChoice(Model):
@@ -308,3 +307,7 @@ class ChatCompletionChunk(Model):
     """Marks the configuration of the service."""
     service_tier: str | None = None
     """`flex` when the flex tier serves the call."""
+    extracted_files: list[ExtractedFile] | None = None
+    """Texts of the files sent; on one of the last chunks."""
+    generated_files: list[GeneratedFile] | None = None
+    """Files made by code execution; on one of the last chunks."""

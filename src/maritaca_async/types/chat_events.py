@@ -8,7 +8,7 @@ from typing import Literal
 from .chat import ChatCompletionChunk, InvalidToolCall, ToolCall
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChunkEvent:
     """A chunk arrived; the events that it means follow."""
 
@@ -18,7 +18,7 @@ class ChunkEvent:
     """`chunk`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContentDeltaEvent:
     """A piece of text arrived."""
 
@@ -30,7 +30,7 @@ class ContentDeltaEvent:
     """`content.delta`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReasoningDeltaEvent:
     """A piece of reasoning text arrived."""
 
@@ -42,7 +42,7 @@ class ReasoningDeltaEvent:
     """`reasoning.delta`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCallDeltaEvent:
     """A piece of a tool call arrived."""
 
@@ -60,7 +60,7 @@ class ToolCallDeltaEvent:
     """`tool_calls.function.arguments.delta`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContentDoneEvent:
     """An answer's text is complete."""
 
@@ -72,7 +72,7 @@ class ContentDoneEvent:
     """`content.done`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCallDoneEvent:
     """A tool call is complete and may be executed."""
 
@@ -94,7 +94,7 @@ class ToolCallDoneEvent:
         return self.tool_call.function.arguments
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InvalidToolCallEvent:
     """A tool call ended in a state in which it must not be executed."""
 

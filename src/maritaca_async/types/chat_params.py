@@ -58,6 +58,7 @@ class FilePart(TypedDict):
 
 
 ContentPart = TextPart | ImagePart | FilePart
+"""A part of a user message."""
 
 
 class SystemMessageParam(TypedDict, total=False):

@@ -1,7 +1,5 @@
 """Files (contract section 17)."""
 
-from __future__ import annotations
-
 import os
 from typing import IO, Literal, Required
 
@@ -47,6 +45,8 @@ class FileObject(Result):
 class FileList(Result):
     """One page of files as the service sends it; see `AsyncPage` for what methods return."""
 
+    object: StrOrNull = "list"
+    """Always `list`."""
     data: ListOrNull[FileObject] = []
     """The files."""
     has_more: bool | None = None

@@ -1,7 +1,5 @@
 """The list of models (contract section 19)."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 
 from ._base import ListOrNull, Model, Result, StrOrNull, WholeSeconds

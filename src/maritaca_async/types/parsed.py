@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pydantic import PrivateAttr
 
+from ._base import content_of
 from .chat import ChatCompletion
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ def with_parsed(completion: ChatCompletion, parsed: T) -> ParsedCompletion[T]:
         parsed: What its text says.
     """
     made: ParsedCompletion[T] = ParsedCompletion.model_construct(
-        completion.model_fields_set, **dict(completion)
+        completion.model_fields_set, **content_of(completion)
     )
     made._parsed = parsed  # noqa: SLF001 - of this module
     made.choices[0].message.parsed = parsed

@@ -1,7 +1,5 @@
 """Events of a streamed response (contract section 10). Tell them apart by `type`."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from ._base import IntOrNull, JsonText, Model, StrOrNull

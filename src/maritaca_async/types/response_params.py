@@ -1,7 +1,5 @@
 """Parameters of the Responses API (contract section 8). A key that is absent is not sent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Required, TypedDict
 
@@ -42,6 +40,7 @@ class InputFilePart(TypedDict):
 
 
 InputPart = InputTextPart | InputImagePart | InputFilePart
+"""A part of a message of the input."""
 
 
 class InputMessage(TypedDict, total=False):

@@ -1,12 +1,20 @@
 """Answers of the Responses API (contract section 9)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, PrivateAttr, Tag, model_serializer
 
-from ._base import IntOrNull, JsonText, ListOrNull, Model, OpenEnum, Result, StrOrNull, WholeSeconds
+from ._base import (
+    IntOrNull,
+    JsonText,
+    ListOrNull,
+    Model,
+    OpenEnum,
+    Result,
+    StrOrNull,
+    WholeSeconds,
+    content_of,
+)
 from .answer_files import GeneratedFile
 from .chat import CompletionTokensDetails, Function, PromptTokensDetails, ToolExecutionDetails, Usage
 from .tool_calls import tool_call_problem
@@ -67,6 +75,7 @@ _TextMeansMessage = BeforeValidator(lambda value: {"message": value} if isinstan
 
 
 _Unknown = Annotated[UnknownObject, BeforeValidator(_keep_raw), Tag("unknown")]
+"""An object of a kind that this library does not know, kept as it came."""
 
 
 class OutputText(Model):
@@ -337,7 +346,9 @@ def with_output_parsed(response: Response, parsed: T) -> ParsedResponse[T]:
         response: The response; its parts are shared, not copied.
         parsed: What its text says.
     """
-    made: ParsedResponse[T] = ParsedResponse.model_construct(response.model_fields_set, **dict(response))
+    made: ParsedResponse[T] = ParsedResponse.model_construct(
+        response.model_fields_set, **content_of(response)
+    )
     made._parsed = parsed  # noqa: SLF001 - of this module
     if "http" in vars(response):
         made.http = response.http

@@ -7,6 +7,9 @@ object. Anything else stays visible as an invalid call; nothing is repaired.
 
 from __future__ import annotations
 
+from typing import Any
+
+from ._base import keep_unknown
 from .chat import Function, ToolCallDelta
 
 _CUT_OFF = frozenset({"length", "content_filter"})
@@ -33,7 +36,7 @@ def tool_call_problem(function: Function, finish_reason: str | None) -> str:
 class OpenToolCall:
     """A tool call while its pieces arrive."""
 
-    __slots__ = ("_pieces", "id", "name", "position")
+    __slots__ = ("_pieces", "_unknown", "id", "name", "position", "unknown")
 
     def __init__(self, position: int) -> None:
         self.position: int = position
@@ -42,22 +45,30 @@ class OpenToolCall:
         """The call's id, once known."""
         self.name: str = ""
         """The function's name, once known."""
+        self.unknown: dict[str, Any] = {}
+        """Fields that this library does not know."""
         self._pieces: list[str] = []
+        self._unknown: dict[str, Any] = {}  # the same of its function
 
     @property
     def function(self) -> Function:
         """Name and arguments so far."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
-        return Function(name=self.name, arguments=self._pieces[0] if self._pieces else "")
+        arguments = self._pieces[0] if self._pieces else ""
+        return Function.model_validate({**self._unknown, "name": self.name, "arguments": arguments})
 
     def add(self, piece: ToolCallDelta) -> str:
         """Take a piece; returns what it adds to the arguments. Id and name are set once."""
         self.id = self.id or piece.id or ""
+        if unknown := piece.__pydantic_extra__:
+            keep_unknown(self.unknown, unknown)
         function = piece.function
         if function is None:
             return ""
         self.name = self.name or function.name or ""
+        if unknown := function.__pydantic_extra__:
+            keep_unknown(self._unknown, unknown)
         if function.arguments:
             self._pieces.append(function.arguments)
         return function.arguments or ""
