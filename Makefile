@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench bench-peers soak docs clean
+.PHONY: help demo test check bench bench-peers soak bulk limits docs clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -16,7 +16,7 @@ $(BIN)/python:
 
 .venv/.dev: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@ .venv/.demo
+	@touch $@ .venv/.demo .venv/.docs
 
 demo: .venv/.demo  ## Run the main job against the local sandbox (no key needed); ARGS=--live uses the live API
 	@$(BIN)/python examples/demo.py $(ARGS)
@@ -45,7 +45,13 @@ bench-peers: .venv/.dev .venv-peers/.ready  ## The same with langchain-maritaca,
 	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python $(ARGS)
 
 soak: .venv/.dev  ## The storm of faults with 100,000 calls instead of CI's 1,500 (several minutes)
-	STORM_CALLS=100000 $(BIN)/python -m pytest tests/chaos -q
+	STORM_CALLS=100000 $(BIN)/python -m pytest tests/chaos/test_storm.py -q $(ARGS)
+
+bulk: .venv/.dev  ## A million calls and 120,000 requests in batches instead of CI's 50,000 and 5,000, killed and resumed (about 20 minutes)
+	MAP_CALLS=1000000 BULK_REQUESTS=120000 $(BIN)/python -m pytest tests/chaos/test_bulk.py -q $(ARGS)
+
+limits: .venv/.dev  ## 300 calls against the limits of a tier instead of CI's 75 (five minutes, which it only waits)
+	LIMIT_CALLS=300 $(BIN)/python -m pytest tests/chaos/test_limits.py -q $(ARGS)
 
 .venv/.docs: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
