@@ -73,7 +73,7 @@ class ChatDecoder:
                 f"an event of the stream is not a chunk: {first_line(error)}: {snippet(data)}",
                 body=data[:BODY_LIMIT].decode("utf-8", "replace"),
             ) from None
-        unknown = chunk.model_extra
+        unknown = chunk.__pydantic_extra__
         if unknown and ("error" in unknown or not chunk.choices):
             _raise_reported_error(event)
         self.accumulator.add(chunk, unknown)
