@@ -18,6 +18,7 @@ from maritaca_async import (
     APIResponseError,
     APITimeoutError,
     AsyncMaritaca,
+    ConfigurationError,
     FileContent,
     Limits,
 )
@@ -161,3 +162,14 @@ async def test_content_is_saved_whole_or_not_at_all(client: AsyncMaritaca, tmp_p
         with pytest.raises(OSError):
             await asyncio.to_thread(content.save, wrong)
     assert sorted(tmp_path.iterdir()) == [folder, target]
+
+
+@pytest.mark.parametrize("path", ["", ".", None, 7])
+async def test_path_that_names_no_file_is_refused(client: AsyncMaritaca, path: Any) -> None:
+    made = await client.files.create(file=("a.txt", b"abc"), purpose="batch")
+    content = await client.files.content(made.id)
+    with pytest.raises(ConfigurationError, match="must name the file to write"):
+        content.save(path)
+    async with await client.files.stream(made.id) as stream:
+        with pytest.raises(ConfigurationError, match="must name the file to write"):
+            await stream.save(path)

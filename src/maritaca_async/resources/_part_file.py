@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    import os
+from ..errors import ConfigurationError
 
 
 class PartFile:
     """Written beside its place and moved there at the end. Every method blocks; for worker threads."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Choose the place; nothing is written yet.
+
+        Raises:
+            ConfigurationError: `path` names no file.
+        """
+        if not isinstance(path, str | os.PathLike) or not Path(path).name:
+            raise ConfigurationError(f"path must name the file to write, not {path!r}")
         self._target = Path(path)
         self._part = self._target.with_name(f".{self._target.name[:200]}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None

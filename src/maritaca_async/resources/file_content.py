@@ -77,6 +77,7 @@ class FileContent:
             path: Where to; a file that is there already is replaced.
 
         Raises:
+            ConfigurationError: `path` names no file.
             OSError: the file cannot be written; nothing is left behind.
         """
         part = PartFile(path)

@@ -88,6 +88,7 @@ class AsyncFileStream:
             path: Where to; a file that is there already is replaced.
 
         Raises:
+            ConfigurationError: `path` names no file.
             OSError: the file cannot be written.
             StreamInterruptedError: the connection broke before the end; nothing is left behind.
             APITimeoutError: nothing came for longer than the timeouts allow; nothing is left behind.
