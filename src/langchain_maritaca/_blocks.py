@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from langchain_core.messages.block_translators import register_translator
 
-from ._results import PROVIDER
+from ._chunks import PROVIDER
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk, ContentBlock, ToolCall, ToolCallChunk

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from maritaca_async.types import (
+    ContentDeltaEvent,
+    InvalidToolCallEvent,
+    ReasoningDeltaEvent,
+    ToolCallDeltaEvent,
+    ToolCallDoneEvent,
+)
+
 from ._blocks import content_blocks
-from ._results import PROVIDER, additional_kwargs, first_choice, response_metadata, usage_metadata
+from ._chunks import PROVIDER
+from ._results import additional_kwargs, first_choice, response_metadata, usage_metadata
 from ._tool_calls import StreamedToolCalls
 
 if TYPE_CHECKING:
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolCallChunk
     from langchain_core.outputs import ChatResult
 
-    from maritaca_async.types import ChatCompletion, ChatCompletionChunk, Delta
+    from maritaca_async.types import ChatCompletion, ChatDeltaEvent
 
 Event = dict[str, Any]
 
@@ -47,13 +56,13 @@ def whole_answer_events(result: ChatResult, model: str, run_id: UUID | None) -> 
     for index, block in enumerate(blocks):
         yield _start(index, _opening(block))
         if block["type"] in (_TEXT, _REASONING):
-            yield _delta(index, block["type"], block[block["type"]])
+            yield _delta(index, _spoken(block["type"], block[block["type"]]))
         yield _finish(index, block)
     yield _message_finish(message.response_metadata, message.usage_metadata, message.additional_kwargs)
 
 
 class EventWriter:
-    """Turns the chunks of one streamed answer into events."""
+    """Turns what one streamed answer says into events."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -61,19 +70,18 @@ class EventWriter:
         self._spoken: dict[str, list[str]] = {}
         self._indices: dict[str | int, int] = {}  # of each block, by kind, or by a tool call's place
 
-    def read(self, chunk: ChatCompletionChunk) -> Iterable[Event]:
-        """The events that a chunk brings."""
-        for choice in chunk.choices:
-            if choice.index == 0:
-                delta = choice.delta
-                if (
-                    delta.content
-                    and _TEXT in self._spoken
-                    and not (delta.tool_calls or delta.reasoning_content)
-                ):
-                    self._spoken[_TEXT].append(delta.content)
-                    return (_delta(self._indices[_TEXT], _TEXT, delta.content),)
-                return self._read_more(delta)
+    def read(self, event: ChatDeltaEvent) -> Iterable[Event]:
+        """The events that an event of ours means."""
+        if event.index != 0:
+            return ()
+        if isinstance(event, ContentDeltaEvent):
+            return self._speak(_TEXT, event.delta)
+        if isinstance(event, ToolCallDeltaEvent):
+            return self._call(self._calls.take(event))
+        if isinstance(event, ReasoningDeltaEvent):
+            return self._speak(_REASONING, event.delta)
+        if isinstance(event, ToolCallDoneEvent | InvalidToolCallEvent):
+            self._calls.end(event)
         return ()
 
     def close(self, received: ChatCompletion) -> Iterator[Event]:
@@ -85,7 +93,7 @@ class EventWriter:
         choice = first_choice(received)
         for kind, pieces in self._spoken.items():
             yield _finish(self._indices[kind], {"type": kind, kind: "".join(pieces)})
-        for position, call in self._calls.ended(choice.finish_reason if choice else None):
+        for position, call in self._calls.ended():
             yield _finish(self._indices[position], call)
         yield _message_finish(
             response_metadata(received, choice, self._model, first=True),
@@ -93,28 +101,21 @@ class EventWriter:
             additional_kwargs(choice.message) if choice else {},
         )
 
-    def _read_more(self, delta: Delta) -> Iterator[Event]:
-        if delta.reasoning_content:
-            yield from self._speak(_REASONING, delta.reasoning_content)
-        if delta.content:
-            yield from self._speak(_TEXT, delta.content)
-        for piece in self._calls.take(delta.tool_calls) if delta.tool_calls else ():
-            yield from self._call(piece)
-
-    def _speak(self, kind: str, text: str) -> Iterator[Event]:
-        if kind not in self._spoken:
-            self._spoken[kind] = []
-            yield _start(self._index(kind), {"type": kind, kind: ""})
-        self._spoken[kind].append(text)
-        yield _delta(self._indices[kind], kind, text)
+    def _speak(self, kind: str, text: str) -> Iterable[Event]:
+        delta = _spoken(kind, text)
+        if (spoken := self._spoken.get(kind)) is not None:
+            spoken.append(text)
+            return (_delta(self._indices[kind], delta),)
+        self._spoken[kind] = [text]
+        index = self._index(kind)
+        return _start(index, {"type": kind, kind: ""}), _delta(index, delta)
 
     def _call(self, piece: ToolCallChunk) -> Iterator[Event]:
         position = piece["index"] or 0
         if position not in self._indices:
             yield _start(self._index(position), {"type": "tool_call_chunk", **piece, "args": ""})
         if piece["args"]:
-            delta = {"type": "tool-call-delta", "args": piece["args"]}
-            yield {"event": "content-block-delta", "index": self._indices[position], "delta": delta}
+            yield _delta(self._indices[position], {"type": "tool-call-delta", "args": piece["args"]})
 
     def _index(self, key: str | int) -> int:
         return self._indices.setdefault(key, len(self._indices))
@@ -132,8 +133,12 @@ def _start(index: int, content: dict[str, Any]) -> Event:
     return {"event": "content-block-start", "index": index, "content": content}
 
 
-def _delta(index: int, kind: str, text: str) -> Event:
-    return {"event": "content-block-delta", "index": index, "delta": {"type": f"{kind}-delta", kind: text}}
+def _delta(index: int, delta: dict[str, Any]) -> Event:
+    return {"event": "content-block-delta", "index": index, "delta": delta}
+
+
+def _spoken(kind: str, text: str) -> dict[str, Any]:
+    return {"type": f"{kind}-delta", kind: text}
 
 
 def _finish(index: int, content: Any) -> Event:

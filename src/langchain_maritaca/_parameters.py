@@ -13,9 +13,10 @@ from maritaca_async import __version__
 from maritaca_async.types import ChatModel
 
 from ._calls import call_parameters, constructor_only, refuse_contradiction, with_wire_tools
+from ._chunks import PROVIDER
 from ._connection import ConnectedChatModel
 from ._profiles import model_profile
-from ._results import PROVIDER, combine_outputs
+from ._results import combine_outputs
 from ._tools import BUILT_IN, check_names, wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:

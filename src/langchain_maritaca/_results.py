@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from maritaca_async.types import (
+    ContentDeltaEvent,
+    InvalidToolCallEvent,
+    ReasoningDeltaEvent,
+    RefusalDeltaEvent,
+    ToolCallDeltaEvent,
+    ToolCallDoneEvent,
+)
+
+from ._chunks import PROVIDER, Chunk, make_chunk
 from ._tool_calls import StreamedToolCalls, finished_call
 
 if TYPE_CHECKING:
@@ -14,9 +24,10 @@ if TYPE_CHECKING:
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from maritaca_async.types import ChatCompletion, ChatCompletionChunk, Choice, Delta, Message, Usage
+    from maritaca_async.types import ChatCompletion, ChatDeltaEvent, Choice, Message, Usage
 
-PROVIDER: Final = "maritaca"
+_ADDITIONAL: Final = {"reasoning.delta": "reasoning_content", "refusal.delta": "refusal"}
+"""Where LangChain's messages keep what an answer says besides text and tool calls, by the type of its events."""
 _FILES: Final = ("extracted_files", "generated_files")
 
 
@@ -84,8 +95,8 @@ def first_choice(completion: ChatCompletion) -> Choice | None:
     return next((choice for choice in completion.choices if choice.index == 0), None)
 
 
-def additional_kwargs(said: Message | Delta) -> dict[str, Any]:
-    """What a message, or a piece of one, says besides text and tool calls."""
+def additional_kwargs(said: Message) -> dict[str, Any]:
+    """What a message says besides text and tool calls."""
     found: dict[str, Any] = {"reasoning_content": said.reasoning_content} if said.reasoning_content else {}
     if (extra := said.model_extra) and isinstance(refusal := extra.get("refusal"), str):
         found["refusal"] = refusal
@@ -131,93 +142,27 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
 
 # Streams
 
-_SAMPLE: Final = ChatGenerationChunk(message=AIMessageChunk(content=""))
-_GENERATION_FIELDS: Final = dict(vars(_SAMPLE))
-_MESSAGE_FIELDS: Final = dict(vars(_SAMPLE.message))
-_KNOWN_STATE: Final = {"__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"}
-
-
-def usual_chunk(
-    text: str, additional: dict[str, Any] | None = None, calls: list[ToolCallChunk] | None = None
-) -> ChatGenerationChunk:
-    """A chunk, made by the constructors."""
-    message = AIMessageChunk(
-        content=text, additional_kwargs=additional or {}, response_metadata={"model_provider": PROVIDER}
-    )
-    if calls:
-        # Afterwards, because the constructor parses the fragment in time quadratic in its length.
-        message.tool_call_chunks = calls
-    return ChatGenerationChunk(message=message)
-
-
-def quick_chunk(
-    text: str, additional: dict[str, Any] | None = None, calls: list[ToolCallChunk] | None = None
-) -> ChatGenerationChunk:
-    """The same, made as pickle makes objects: the constructors would be most of what a token costs."""
-    put = object.__setattr__
-    message = AIMessageChunk.__new__(AIMessageChunk)
-    fields = {
-        **_MESSAGE_FIELDS,
-        "content": text,
-        "additional_kwargs": additional or {},
-        "response_metadata": {"model_provider": PROVIDER},
-        "tool_calls": [],
-        "invalid_tool_calls": [],
-        "tool_call_chunks": calls or [],
-    }
-    put(message, "__dict__", fields)
-    put(
-        message,
-        "__pydantic_fields_set__",
-        {"content", "additional_kwargs", "response_metadata", "tool_call_chunks"},
-    )
-    put(message, "__pydantic_extra__", {})
-    put(message, "__pydantic_private__", None)
-    chunk = ChatGenerationChunk.__new__(ChatGenerationChunk)
-    put(chunk, "__dict__", {**_GENERATION_FIELDS, "text": text, "message": message})
-    put(chunk, "__pydantic_fields_set__", {"text", "message"})
-    put(chunk, "__pydantic_extra__", None)
-    put(chunk, "__pydantic_private__", None)
-    return chunk
-
-
-# A pydantic whose objects hold anything else gets the constructors.
-_make_chunk = quick_chunk if _SAMPLE.__getstate__().keys() == _KNOWN_STATE else usual_chunk
-
 
 class ChunkReader:
-    """Turns the chunks of one streamed answer into LangChain's, and closes it with one last chunk."""
+    """Turns what one streamed answer says into LangChain's chunks, and closes it with one last chunk."""
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._calls = StreamedToolCalls()
 
-    def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
-        """What a chunk brings, None if it brings nothing to show."""
-        for choice in chunk.choices:
-            if choice.index == 0:
-                delta = choice.delta
-                if delta.content and delta.tool_calls is None and delta.reasoning_content is None:
-                    return _make_chunk(delta.content)
-                return self._read_more(delta)
-        return None
-
-    def _read_more(self, delta: Delta) -> ChatGenerationChunk | None:
-        pieces = self._calls.take(delta.tool_calls) if delta.tool_calls else []
-        additional = additional_kwargs(delta)
-        if not (pieces or additional or delta.content):
+    def read(self, event: ChatDeltaEvent) -> ChatGenerationChunk | None:
+        """What an event brings, None if it brings nothing to show."""
+        if event.index != 0:
             return None
-        text = delta.content or ""
-        if not any(piece["name"] for piece in pieces):
-            return _make_chunk(text, additional, pieces)
-        # The constructor, so that the chunk shows the call that begins with it.
-        message = AIMessageChunk(
-            content=text,
-            additional_kwargs=additional,
-            response_metadata={"model_provider": PROVIDER},
-            tool_call_chunks=pieces,
-        )
-        return ChatGenerationChunk(message=message)
+        if isinstance(event, ContentDeltaEvent):
+            return make_chunk(event.delta)
+        if isinstance(event, ToolCallDeltaEvent):
+            return _tool_chunk(self._calls.take(event))
+        if isinstance(event, ReasoningDeltaEvent | RefusalDeltaEvent):
+            return make_chunk("", {_ADDITIONAL[event.type]: event.delta})
+        if isinstance(event, ToolCallDoneEvent | InvalidToolCallEvent):
+            self._calls.end(event)
+        return None
 
     def close(self, received: ChatCompletion) -> ChatGenerationChunk:
         """The last chunk: finish reason, model and usage, and whatever makes broken tool calls invalid.
@@ -225,13 +170,22 @@ class ChunkReader:
         Args:
             received: The whole answer, read from the stream that has just ended.
         """
-        choice = first_choice(received)
         message = AIMessageChunk(
             content="",
-            response_metadata=response_metadata(received, choice, self._model, first=True),
+            response_metadata=response_metadata(received, first_choice(received), self._model, first=True),
             usage_metadata=usage_metadata(received.usage) if received.usage else None,
             chunk_position="last",
         )
-        if spoilers := self._calls.spoilers(choice.finish_reason if choice else None):
+        if spoilers := self._calls.spoilers():
             message.tool_call_chunks = spoilers
-        return ChatGenerationChunk(message=message)
+        return Chunk(message=message)
+
+
+def _tool_chunk(piece: ToolCallChunk) -> ChatGenerationChunk:
+    if not piece["name"]:
+        return make_chunk("", None, [piece])
+    # The constructor, so that the chunk shows the call that begins with it.
+    message = AIMessageChunk(
+        content="", response_metadata={"model_provider": PROVIDER}, tool_call_chunks=[piece]
+    )
+    return Chunk(message=message)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 
-from maritaca_async.types import ToolCallAssembler, tool_call_problem
+from maritaca_async.types import InvalidToolCallEvent, tool_call_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langchain_core.messages import InvalidToolCall, ToolCall, ToolCallChunk
 
-    from maritaca_async.types import Function, ToolCallDelta
+    from maritaca_async.types import Function, ToolCallDeltaEvent, ToolCallDoneEvent
 
 _BLANKS: Final = " \t\r\n"
 
@@ -32,63 +32,62 @@ def finished_call(
 
 
 class StreamedToolCalls:
-    """The tool calls of one answer, each under an index of its own whatever dialect the server speaks."""
+    """The tool calls of one streamed answer, by position."""
 
     def __init__(self) -> None:
-        self._assembler = ToolCallAssembler()
+        self._known: dict[int, tuple[bool, bool]] = {}  # whether id and name of a call have been handed out
         self._begun: set[int] = set()  # calls whose arguments have begun
+        self._ended: list[ToolCallDoneEvent | InvalidToolCallEvent] = []
 
-    def take(self, pieces: list[ToolCallDelta]) -> list[ToolCallChunk]:
-        """The pieces of one delta, one chunk for each call."""
-        if len(pieces) == 1:
-            return [self._take_one(pieces[0])]
-        found: dict[int, ToolCallChunk] = {}
-        for piece in pieces:
-            chunk = self._take_one(piece)
-            position = chunk["index"] or 0
-            known = found.get(position)
-            if known is not None:
-                chunk["name"] = known["name"] or chunk["name"]
-                chunk["id"] = known["id"] or chunk["id"]
-                chunk["args"] = (known["args"] or "") + (chunk["args"] or "")
-            found[position] = chunk
-        return list(found.values())
+    def take(self, event: ToolCallDeltaEvent) -> ToolCallChunk:
+        """The piece that an event brings."""
+        position, arguments = event.position, event.arguments_delta
+        if position not in self._begun:
+            # Blanks alone mean "no arguments", but LangChain would call them broken JSON.
+            arguments = arguments.lstrip(_BLANKS)
+            if arguments:
+                self._begun.add(position)
+        # Id and name are handed out once, for LangChain joins what is repeated.
+        known_id, known_name = self._known.get(position, (False, False))
+        if not (known_id and known_name):
+            self._known[position] = bool(event.id), bool(event.name)
+        return tool_call_chunk(
+            name=None if known_name else event.name or None,
+            args=arguments,
+            id=None if known_id else event.id or None,
+            index=position,
+        )
 
-    def ended(self, finish_reason: str | None) -> Iterator[tuple[int, ToolCall | InvalidToolCall]]:
-        """Every call with its index, now that the answer has ended."""
-        for call in self._assembler.calls:
-            yield call.position, finished_call(call.id, call.function, finish_reason)
+    def end(self, event: ToolCallDoneEvent | InvalidToolCallEvent) -> None:
+        """Note how a call ended."""
+        self._ended.append(event)
 
-    def spoilers(self, finish_reason: str | None) -> list[ToolCallChunk]:
+    def ended(self) -> Iterator[tuple[int, ToolCall | InvalidToolCall]]:
+        """Every call with its position, now that the answer has ended."""
+        for event in self._ended:
+            yield event.position, _ended_call(event)
+
+    def spoilers(self) -> list[ToolCallChunk]:
         """Pieces that keep LangChain from repairing the calls that must not be executed."""
         # Of every such call, for finding out which ones would be repaired takes quadratic time.
         return [
             tool_call_chunk(
                 name=None,
-                args=_spoiler(call.function.arguments.lstrip(_BLANKS)),
+                args=_spoiler(event.tool_call.function.arguments.lstrip(_BLANKS)),
                 id=None,
-                index=call.position,
+                index=event.position,
             )
-            for call in self._assembler.calls
-            if tool_call_problem(call.function, finish_reason)
+            for event in self._ended
+            if isinstance(event, InvalidToolCallEvent)
         ]
 
-    def _take_one(self, piece: ToolCallDelta) -> ToolCallChunk:
-        call = self._assembler.call_for(piece)
-        known_id, known_name = call.id, call.name
-        arguments = call.add(piece)
-        if call.position not in self._begun:
-            # Blanks alone mean "no arguments", but LangChain would call them broken JSON.
-            arguments = arguments.lstrip(_BLANKS)
-            if arguments:
-                self._begun.add(call.position)
-        # Id and name are handed out once, for LangChain joins what is repeated.
-        return tool_call_chunk(
-            name=None if known_name else call.name or None,
-            args=arguments,
-            id=None if known_id else call.id or None,
-            index=call.position,
-        )
+
+def _ended_call(event: ToolCallDoneEvent | InvalidToolCallEvent) -> ToolCall | InvalidToolCall:
+    call = event.tool_call
+    name, arguments = call.function.name, call.function.arguments
+    if isinstance(event, InvalidToolCallEvent):
+        return invalid_tool_call(name=name, args=arguments, id=call.id, error=event.tool_call.error)
+    return tool_call(name=name, args=call.function.parsed_arguments(), id=call.id)
 
 
 def _spoiler(arguments: str) -> str:

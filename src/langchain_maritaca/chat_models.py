@@ -1,7 +1,7 @@
 """`ChatMaritaca`: the LangChain chat model for Maritaca AI's Sabiá models."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -13,8 +13,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
-from maritaca_async import AsyncStream
-from maritaca_async.types import ChatCompletionChunk
+from maritaca_async import AsyncChatCompletionStream, AsyncMaritaca
 
 from ._batch import BatchingChatModel
 from ._context import CONTEXT_WARNING_THRESHOLD, DEFAULT_CONTEXT_LIMIT, MODEL_CONTEXT_LIMITS, logger
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from langchain_core.rate_limiters import BaseRateLimiter
     from pydantic import SecretStr
 
-    from maritaca_async import AsyncMaritaca, Maritaca, Timeouts
+    from maritaca_async import Maritaca, Timeouts
     from maritaca_async.types import ChatModel
 
 __all__ = [
@@ -152,10 +151,9 @@ class ChatMaritaca(BatchingChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         params = self._request(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
-        create = self._blocking_client().chat.completions.create
-        with langchain_errors, create(stream=True, **params) as stream:
-            for chunk in stream:
-                if (piece := reader.read(chunk)) is not None:
+        with langchain_errors, self._blocking_client().chat.completions.stream(**_asking(params)) as stream:
+            for event in stream.deltas:
+                if (piece := reader.read(event)) is not None:
                     yield piece
             last = reader.close(stream.received)
         yield last
@@ -169,10 +167,9 @@ class ChatMaritaca(BatchingChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         params = await self._arequest(messages, stop, kwargs, stream=True)
         reader = ChunkReader(params["model"])
-        create = self._asynchronous_client().chat.completions.create
-        async with _opened(create(stream=True, **params)) as stream:
-            async for chunk in stream:
-                if (piece := reader.read(chunk)) is not None:
+        async with _opened(self._asynchronous_client(), params) as stream:
+            async for event in stream.deltas:
+                if (piece := reader.read(event)) is not None:
                     yield piece
             last = reader.close(stream.received)
         yield last
@@ -200,11 +197,10 @@ class ChatMaritaca(BatchingChatModel):
             return
         params = self._request(messages, stop, kwargs, stream=True)
         writer = EventWriter(params["model"])
-        create = self._blocking_client().chat.completions.create
-        with langchain_errors, create(stream=True, **params) as stream:
+        with langchain_errors, self._blocking_client().chat.completions.stream(**_asking(params)) as stream:
             yield message_start(params["model"], run_id)
-            for chunk in stream:
-                yield from writer.read(chunk)
+            for delta in stream.deltas:
+                yield from writer.read(delta)
             ending = list(writer.close(stream.received))
         # LangChain stops at the last event: what is left behind here must hold nothing open.
         yield from ending
@@ -224,11 +220,10 @@ class ChatMaritaca(BatchingChatModel):
             return
         params = await self._arequest(messages, stop, kwargs, stream=True)
         writer = EventWriter(params["model"])
-        create = self._asynchronous_client().chat.completions.create
-        async with _opened(create(stream=True, **params)) as stream:
+        async with _opened(self._asynchronous_client(), params) as stream:
             yield message_start(params["model"], run_id)
-            async for chunk in stream:
-                for event in writer.read(chunk):
+            async for delta in stream.deltas:
+                for event in writer.read(delta):
                     yield event
             ending = list(writer.close(stream.received))
         for event in ending:
@@ -365,12 +360,15 @@ class ChatMaritaca(BatchingChatModel):
         return True
 
 
+def _asking(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a stream, which else asks for usage of its own accord."""
+    return {"stream_options": None, **params}
+
+
 @asynccontextmanager
-async def _opened(
-    opening: Awaitable[AsyncStream[ChatCompletionChunk]],
-) -> AsyncIterator[AsyncStream[ChatCompletionChunk]]:
+async def _opened(client: AsyncMaritaca, params: dict[str, Any]) -> AsyncIterator[AsyncChatCompletionStream]:
     with langchain_errors:
-        async with await opening as stream:
+        async with client.chat.completions.stream(**_asking(params)) as stream:
             yield stream
 
 

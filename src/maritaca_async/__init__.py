@@ -46,7 +46,7 @@ from .pricing import Cost, Price, find_price, request_cost, usage_cost
 from .resources.batch_input import batch_file, batch_line
 from .resources.batch_results import AsyncBatchResults
 from .resources.batch_run import AsyncBatchRun
-from .resources.chat import AsyncChatCompletionStream, AsyncParsedCompletionStream
+from .resources.chat_stream import AsyncChatCompletionStream, AsyncParsedCompletionStream
 from .resources.file_content import FileContent
 from .resources.file_stream import AsyncFileStream
 from .resources.responses import AsyncParsedResponseStream, AsyncResponseStream

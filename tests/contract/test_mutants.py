@@ -23,9 +23,10 @@ from maritaca_async.resources import _chat_answer, _response_answer
 from maritaca_async.resources._answer_format import answer_format
 from maritaca_async.resources._batch_lines import parse_result
 from maritaca_async.resources._chat_decoder import ChatDecoder, parse_completion
+from maritaca_async.resources._chat_delta_decoder import DeltaDecoder
 from maritaca_async.resources._chat_events import ChatEvents
 from maritaca_async.resources._response_decoder import ResponseDecoder, parse_response
-from maritaca_async.types import ChatCompletion, Response
+from maritaca_async.types import ChatCompletion, ChatCompletionChunk, Response
 
 from .accessors import exercise, is_ours
 from .documents import (
@@ -164,12 +165,14 @@ def test_sample_is_read_or_refused(sample: Document, read: Any, size: int) -> No
 
 def outcome_of_chat(events: list[Any]) -> str:
     """What becomes of a transcript, as `.stream` goes through it."""
-    decoder, queue = ChatDecoder(), ChatEvents()
+    decoder, told = DeltaDecoder(), ChatEvents()
     try:
         for data in events:
-            chunk = decoder.decode(("", written(data)))
-            assert chunk is not None
-            queue.add(chunk)
+            item = decoder.decode(("", written(data)))
+            decoder.brief = True  # as from the second event on
+            assert item is not None
+            if isinstance(item, ChatCompletionChunk):
+                told.add(item, decoder.arrivals)
     except APIError as error:
         assert is_ours(error)
         exercise(decoder.received(failed=True))
@@ -179,9 +182,8 @@ def outcome_of_chat(events: list[Any]) -> str:
     if not decoder.may_end():
         assert not any(choice.message.tool_calls for choice in completion.choices)
         return "unfinished"
-    queue.finish(decoder.accumulator)
-    while (taken := queue.take()) is not None:
-        assert taken.type
+    told.finish(decoder.accumulator)
+    assert all(event.type for event in told.queue)
     for choice in completion.choices:
         for ready in choice.message.tool_calls or ():
             assert ready.function.name

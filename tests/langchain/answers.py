@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_maritaca._results import ChunkReader, chat_result
-from maritaca_async.resources._chat_decoder import ChatDecoder
-from maritaca_async.types import ChatCompletion
+from maritaca_async.resources._chat_delta_decoder import DeltaDecoder
+from maritaca_async.resources._chat_events import ChatEvents
+from maritaca_async.types import ChatCompletion, ChatCompletionChunk, ChatDeltaEvent, ChunkEvent
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 
@@ -57,15 +58,24 @@ def invoked(body: dict[str, Any]) -> AIMessage:
 
 def streamed(chunks: Iterable[dict[str, Any]]) -> list[ChatGenerationChunk]:
     """The chunks that a stream gives."""
-    decoder, reader = ChatDecoder(), ChunkReader("asked-for")
-    pieces: list[ChatGenerationChunk] = []
-    for body in chunks:
-        decoded = decoder.decode(("", json.dumps(body).encode()))
-        assert decoded is not None
-        if (piece := reader.read(decoded)) is not None:
-            pieces.append(piece)
-    decoder.decode(("", b"[DONE]"))
-    return [*pieces, reader.close(decoder.received())]
+    reader = ChunkReader("asked-for")
+    events, received = told(chunks)
+    pieces = [piece for event in events if (piece := reader.read(event)) is not None]
+    return [*pieces, reader.close(received)]
+
+
+def told(chunks: Iterable[dict[str, Any]]) -> tuple[list[ChatDeltaEvent], ChatCompletion]:
+    """What the core makes of a stream: its events but for the chunks, and the whole answer."""
+    decoder, events = DeltaDecoder(), ChatEvents()
+    for body in [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]:
+        item = decoder.decode(("", body.encode()))
+        decoder.brief = True  # as from the second event on
+        if isinstance(item, ChatCompletionChunk):
+            events.add(item, decoder.arrivals)
+        elif item is not None:
+            events.queue.append(item)
+    events.finish(decoder.accumulator)
+    return [event for event in events.queue if not isinstance(event, ChunkEvent)], decoder.received()
 
 
 def merged(chunks: Iterable[dict[str, Any]]) -> AIMessage:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from answers import call, chunk, completion, invoked, merged
+from answers import call, chunk, completion, invoked, merged, told
 from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -18,7 +17,6 @@ from scripted import chunk as piece
 
 from langchain_maritaca import ChatMaritaca
 from langchain_maritaca._events import EventWriter, message_start, whole_answer_events
-from maritaca_async.resources._chat_decoder import ChatDecoder
 from maritaca_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
@@ -30,14 +28,12 @@ CHART = {"filename": "vendas.png", "mime_type": "image/png", "size_bytes": 3, "c
 
 
 def events_of(chunks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    decoder, writer = ChatDecoder(), EventWriter("asked-for")
+    writer = EventWriter("asked-for")
     events = [message_start("asked-for", None)]
-    for body in chunks:
-        decoded = decoder.decode(("", json.dumps(body).encode()))
-        assert decoded is not None
-        events += writer.read(decoded)
-    decoder.decode(("", b"[DONE]"))
-    return [*events, *writer.close(decoder.received())]
+    deltas, received = told(chunks)
+    for event in deltas:
+        events += writer.read(event)
+    return [*events, *writer.close(received)]
 
 
 def message_of(events: list[dict[str, Any]]) -> AIMessage:

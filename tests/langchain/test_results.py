@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessageChunk
 
-from langchain_maritaca._results import chat_result, combine_outputs, quick_chunk, usual_chunk
+from langchain_maritaca._chunks import quick_chunk, usual_chunk
+from langchain_maritaca._results import chat_result, combine_outputs
 from maritaca_async.types import ChatCompletion
 
 DETAILED = {

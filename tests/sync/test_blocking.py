@@ -51,7 +51,11 @@ PAIRS = [
     (batch_results.AsyncBatchResults, blocking_batches.BatchResults),
     (pagination.AsyncPage, blocking_items.Page),
 ]
-LOOP_SIDE = {"aclose", "close", "take", "fill", "start", "ended", "check_time", "occupy"}
+LOOP_SIDE = {"aclose", "close", "fill", "start", "ended", "check_time", "occupy"} | {
+    "take",
+    "take_delta",
+    "take_text",
+}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ..errors import APIConnectionError, APIResponseError
+from .arrived import left_behind, read_arrived
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -49,12 +50,11 @@ class Reply:
             raise self._failure
         content = self._response.content
         try:
-            data = await content.readany()
+            data = await read_arrived(content)
         except self._home.failures as error:
             self.close()
             self._failure = self._home.translate(error)
-            # aiohttp withholds what had arrived once the connection has failed; it is part of the answer.
-            if arrived := b"".join(content._buffer):  # noqa: SLF001 - there is no public way to it
+            if arrived := left_behind(content):
                 return arrived
             raise self._failure from self._failure.__cause__
         except BaseException:

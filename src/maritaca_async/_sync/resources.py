@@ -10,7 +10,7 @@ from .._core.bulk import AsyncMap, Calls
 from .._core.inputs import WINDOW, Fed, check_requests
 from .._core.stream import AsyncStream
 from ..resources._chat_map import CONCURRENCY, plan_of
-from ..resources.chat import AsyncParsedCompletionStream
+from ..resources.chat_stream import AsyncParsedCompletionStream
 from .maps import Map
 from .portal import run
 from .streams import ChatCompletionStream, ParsedCompletionStream, Stream

@@ -9,15 +9,17 @@ from .closing import Closing
 from .portal import run, run_close
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .._core.http_info import HttpInfo
     from .._core.stream import AsyncStream
-    from ..resources.chat import AsyncChatCompletionStream, AsyncParsedCompletionStream
+    from ..resources.chat_stream import AsyncChatCompletionStream, AsyncParsedCompletionStream
     from ..types.chat import ChatCompletion
+    from ..types.chat_events import ChatDeltaEvent
     from ..types.parsed import ParsedCompletion
 
 T = TypeVar("T")
+Part = TypeVar("Part")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -43,13 +45,22 @@ class BlockingStream(Closing, Generic[T]):
         return self
 
     def __next__(self) -> T:
-        item = self._arriving.take()
-        while item is None:
-            if self._arriving.ended:
-                raise StopIteration
-            run(self._arriving.fill)
-            item = self._arriving.take()
+        item = self._next(self._arriving.take)
+        if item is None:
+            raise StopIteration
         return item
+
+    def _next(self, take: Callable[[], Part | None]) -> Part | None:
+        """What `take` takes next, None at the end."""
+        item = take()
+        while item is None and not self._arriving.ended:
+            run(self._arriving.fill)
+            item = take()
+        return item
+
+    def _each(self, take: Callable[[], Part | None]) -> Iterator[Part]:
+        while (item := self._next(take)) is not None:
+            yield item
 
     @property
     def http(self) -> HttpInfo:
@@ -86,9 +97,14 @@ class ChatCompletionStream(BlockingStream[ChatStreamEvent]):
         return self
 
     @property
+    def deltas(self) -> Iterator[ChatDeltaEvent]:
+        """The events without the chunks; see `AsyncChatCompletionStream.deltas`."""
+        return self._each(self._stream.take_delta)
+
+    @property
     def text_stream(self) -> Iterator[str]:
         """The text of the first answer, piece by piece, without anything else."""
-        return (event.delta for event in self if event.type == "content.delta" and event.index == 0)
+        return self._each(self._stream.take_text)
 
     def get_final_completion(self) -> ChatCompletion:
         """Read what is left and return the whole answer, in the shape that `create` gives.

@@ -9,17 +9,23 @@ from ..types.chat import ChatCompletion, Choice, InvalidToolCall, Message, ToolC
 from ..types.tool_calls import ToolCallAssembler, tool_call_problem
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Iterator, Mapping
 
     from ..types.chat import ChatCompletionChunk, ChunkChoice
+    from ..types.tool_calls import OpenToolCall
+
+    Arrivals = deque[tuple[OpenToolCall, str]]
+    """Pieces of arguments in the order in which they arrived, each with the call it was added to."""
 
 
 class ChoiceState:
     """One answer while its pieces arrive."""
 
-    __slots__ = ("finish_reason", "index", "reasoning", "said", "text", "tools", "unknown")
+    __slots__ = ("_arrivals", "finish_reason", "index", "reasoning", "said", "text", "tools", "unknown")
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, arrivals: Arrivals | None) -> None:
+        self._arrivals = arrivals
         self.index = index
         self.text: list[str] = []
         self.reasoning: list[str] = []
@@ -37,7 +43,10 @@ class ChoiceState:
             self.reasoning.append(delta.reasoning_content)
         if delta.tool_calls:
             for piece in delta.tool_calls:
-                self.tools.call_for(piece).add(piece)
+                call = self.tools.call_for(piece)
+                added = call.add(piece)
+                if self._arrivals is not None:
+                    self._arrivals.append((call, added))
         if choice.finish_reason is not None:
             self.finish_reason = choice.finish_reason
         # `model_extra` is the same by a property, which costs as much as three fields.
@@ -55,26 +64,28 @@ class ChoiceState:
         }
         return Choice.model_validate({**self.unknown, **known})
 
-    def message(self, *, ended: bool) -> Message:
-        """The message so far, its calls sorted into callable and invalid ones."""
-        valid: list[ToolCall] = []
-        invalid: list[InvalidToolCall] = []
+    def calls(self, *, ended: bool) -> Iterator[ToolCall | InvalidToolCall]:
+        """The tool calls so far, by position: those that may be executed, and those that must not be."""
         for call in self.tools.calls:
             function = call.function
             known = {**call.unknown, "id": call.id, "function": function}
             problem = tool_call_problem(function, self.finish_reason) if ended else "the stream broke off"
             if problem:
-                invalid.append(InvalidToolCall.model_validate({**known, "error": problem}))
+                yield InvalidToolCall.model_validate({**known, "error": problem})
             else:
-                valid.append(ToolCall.model_validate(known))
+                yield ToolCall.model_validate(known)
+
+    def message(self, *, ended: bool) -> Message:
+        """The message so far, its calls sorted into callable and invalid ones."""
+        calls = list(self.calls(ended=ended))
         content = "".join(self.text) if self.text or not self.tools.calls else None
         # What is invalid is for this library to say, not for the service.
         unknown = {name: value for name, value in self.said.items() if name != "invalid_tool_calls"}
         message = Message.model_validate({**unknown, "content": content})
         # Only what there is: absent fields stay absent when the message is sent back.
-        if valid:
+        if valid := [call for call in calls if isinstance(call, ToolCall)]:
             message.tool_calls = valid
-        if invalid:
+        if invalid := [call for call in calls if isinstance(call, InvalidToolCall)]:
             message.invalid_tool_calls = invalid
         if self.reasoning:
             message.reasoning_content = "".join(self.reasoning)
@@ -84,11 +95,12 @@ class ChoiceState:
 class ChatAccumulator:
     """A chat completion while its chunks arrive."""
 
-    __slots__ = ("_choices", "_expected", "_first", "_latest", "_unknown", "done")
+    __slots__ = ("_arrivals", "_choices", "_expected", "_first", "_latest", "_unknown", "done")
 
-    def __init__(self, expected: int = 1) -> None:
+    def __init__(self, expected: int = 1, arrivals: Arrivals | None = None) -> None:
         self.done = False
         self._expected = expected
+        self._arrivals = arrivals
         self._unknown: dict[str, Any] = {}
         self._first: ChatCompletionChunk | None = None
         self._latest: dict[str, Any] = {}
@@ -111,8 +123,12 @@ class ChatAccumulator:
         for choice in chunk.choices:
             state = self._choices.get(choice.index)
             if state is None:
-                state = self._choices[choice.index] = ChoiceState(choice.index)
+                state = self._choices[choice.index] = ChoiceState(choice.index, self._arrivals)
             state.add(choice)
+
+    def state(self, index: int) -> ChoiceState:
+        """The answer with that index, of which a chunk has been taken."""
+        return self._choices[index]
 
     def states(self) -> Iterator[ChoiceState]:
         """The answers so far, by index."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, RequestInfo
 from ..types.parsed import ParsedCompletion, with_parsed
 from ._answer_format import UnreadableAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..errors import RequestInfo
+    from .._core.engine import Engine
+    from .._core.http_info import HttpInfo
+    from .._core.request import Request
     from ..types.chat import ChatCompletion
     from ._answer_format import AnswerFormat
 
@@ -43,6 +45,11 @@ def parsed_completion(
         return with_parsed(completion, wanted.read(completion.text))
     except UnreadableAnswer as error:
         raise error.of(completion, completion.text, request) from error.__cause__
+
+
+def request_info(engine: Engine, request: Request, http: HttpInfo) -> RequestInfo:
+    """What errors tell of the request of an answer that has come."""
+    return RequestInfo(request.method, engine.url(request.path), http.attempts)
 
 
 def _check_whole(completion: ChatCompletion) -> None:

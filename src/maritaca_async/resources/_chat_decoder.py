@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._core.sse import ServerSentEvent
+    from ._chat_accumulator import Arrivals
 
 _DONE = b"[DONE]"
 TRANSIENT = frozenset(
@@ -44,9 +45,9 @@ class ChatDecoder:
 
     __slots__ = ("_validate", "accumulator")
 
-    def __init__(self, expected: int = 1) -> None:
+    def __init__(self, expected: int = 1, arrivals: Arrivals | None = None) -> None:
         self._validate = _chunk_validator()
-        self.accumulator = ChatAccumulator(expected)
+        self.accumulator = ChatAccumulator(expected, arrivals)
 
     def is_end(self, event: ServerSentEvent) -> bool:
         """Whether an event is the end marker."""

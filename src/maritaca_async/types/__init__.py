@@ -33,12 +33,14 @@ from .chat import (
     Usage,
 )
 from .chat_events import (
+    ChatDeltaEvent,
     ChatStreamEvent,
     ChunkEvent,
     ContentDeltaEvent,
     ContentDoneEvent,
     InvalidToolCallEvent,
     ReasoningDeltaEvent,
+    RefusalDeltaEvent,
     ToolCallDeltaEvent,
     ToolCallDoneEvent,
 )
@@ -145,6 +147,7 @@ __all__ = [
     "BuiltInToolParam",
     "ChatCompletion",
     "ChatCompletionChunk",
+    "ChatDeltaEvent",
     "ChatModel",
     "ChatStreamEvent",
     "Choice",
@@ -208,6 +211,7 @@ __all__ = [
     "PlainFormat",
     "PromptTokensDetails",
     "ReasoningDeltaEvent",
+    "RefusalDeltaEvent",
     "RequestOptions",
     "Response",
     "ResponseCompletedEvent",

@@ -272,6 +272,12 @@ class Delta(Model):
     reasoning_content: str | None = None
     """Piece of reasoning text, where the service sends it (undocumented)."""
 
+    @property
+    def refusal(self) -> str | None:
+        """Piece of why the model refuses to answer, where the service says so (undocumented); else None."""
+        refusal = (self.model_extra or {}).get("refusal")
+        return refusal if isinstance(refusal, str) else None
+
 
 DeltaOrNull = Annotated[Delta, NullMeansDefault()]
 """A delta; null is read as an empty one."""

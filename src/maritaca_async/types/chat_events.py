@@ -43,6 +43,18 @@ class ReasoningDeltaEvent:
 
 
 @dataclass(slots=True)
+class RefusalDeltaEvent:
+    """A piece of a refusal arrived, where the service says why it refuses (undocumented)."""
+
+    delta: str
+    """The piece."""
+    index: int = 0
+    """Which of the `n` answers it belongs to."""
+    type: Literal["refusal.delta"] = "refusal.delta"
+    """`refusal.delta`."""
+
+
+@dataclass(slots=True)
 class ToolCallDeltaEvent:
     """A piece of a tool call arrived."""
 
@@ -80,6 +92,8 @@ class ToolCallDoneEvent:
     """The call."""
     index: int = 0
     """Which of the `n` answers it belongs to."""
+    position: int = 0
+    """Which call of the answer, from 0."""
     type: Literal["tool_calls.function.arguments.done"] = "tool_calls.function.arguments.done"
     """`tool_calls.function.arguments.done`."""
 
@@ -102,17 +116,22 @@ class InvalidToolCallEvent:
     """The call and what is wrong with it."""
     index: int = 0
     """Which of the `n` answers it belongs to."""
+    position: int = 0
+    """Which call of the answer, from 0."""
     type: Literal["tool_calls.invalid"] = "tool_calls.invalid"
     """`tool_calls.invalid`."""
 
 
-ChatStreamEvent = (
-    ChunkEvent
-    | ContentDeltaEvent
+ChatDeltaEvent = (
+    ContentDeltaEvent
     | ReasoningDeltaEvent
+    | RefusalDeltaEvent
     | ToolCallDeltaEvent
     | ContentDoneEvent
     | ToolCallDoneEvent
     | InvalidToolCallEvent
 )
+"""Any event of a chat stream that says something of the answer; tell them apart by `type`."""
+
+ChatStreamEvent = ChunkEvent | ChatDeltaEvent
 """Any event of a chat stream; tell them apart by `type`."""

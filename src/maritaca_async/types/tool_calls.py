@@ -70,8 +70,12 @@ class OpenToolCall:
         if unknown := function.__pydantic_extra__:
             keep_unknown(self._unknown, unknown)
         if function.arguments:
-            self._pieces.append(function.arguments)
+            self.extend(function.arguments)
         return function.arguments or ""
+
+    def extend(self, arguments: str) -> None:
+        """Take a piece that is nothing but arguments."""
+        self._pieces.append(arguments)
 
     def ends_before(self, piece: ToolCallDelta) -> bool:
         """Whether a piece that seems to belong here opens another call: a new id, or a name after complete JSON."""
