@@ -45,6 +45,22 @@ class EmptyModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content="Brasília"))])
 
 
+def calling(call: Contestant) -> EmptyModel:
+    """A model that makes a call and answers without looking at what it brought: the least any adapter can cost.
+
+    It is more than call and model cost by themselves, for they push each other out of the processor's caches.
+    """
+
+    class CallingModel(EmptyModel):
+        async def _agenerate(
+            self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+        ) -> ChatResult:
+            await call()
+            return await super()._agenerate(messages, stop, run_manager, **kwargs)
+
+    return CallingModel()
+
+
 async def raw_events(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Any]:
     body = orjson.dumps({**ASK, "stream": True})
     rest = b""
@@ -69,6 +85,11 @@ def plain_calls(root: str, session: aiohttp.ClientSession) -> dict[str, Contesta
         ) as response:
             assert orjson.loads(await response.read())["choices"]
 
+    calling_model = calling(raw)
+
+    async def raw_in_empty_model() -> None:
+        await calling_model.ainvoke(PROMPT)
+
     async def core() -> None:
         assert (await client.chat.completions.create(**ASK)).choices
 
@@ -82,6 +103,7 @@ def plain_calls(root: str, session: aiohttp.ClientSession) -> dict[str, Contesta
         "raw call": raw,
         "core call": core,
         "empty model": empty_model,
+        "raw call in empty model": raw_in_empty_model,
         "ChatMaritaca.ainvoke": chat_model,
     }
 

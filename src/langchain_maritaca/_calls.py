@@ -46,6 +46,8 @@ def call_parameters(
     Raises:
         ChatMaritacaConfigurationError: something that no call can set, that was given twice, or no tools.
     """
+    if not call:
+        return {} if stop is None else {"stop": stop}
     if misplaced := call.keys() & refused:
         raise ChatMaritacaConfigurationError(
             f"no parameters of a call: {', '.join(sorted(misplaced))}; give them to the constructor, to "

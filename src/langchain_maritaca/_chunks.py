@@ -34,7 +34,7 @@ class Chunk(ChatGenerationChunk):
 
     def __add__(self, other: ChatGenerationChunk | list[ChatGenerationChunk]) -> ChatGenerationChunk:
         """What LangChain makes of this chunk and others."""
-        if not isinstance(other, list):
+        if not (isinstance(other, list) and all(isinstance(chunk, ChatGenerationChunk) for chunk in other)):
             return super().__add__(other)
         first, *rest = _joined([self, *other])
         return ChatGenerationChunk.__add__(first, rest)
@@ -54,20 +54,21 @@ def _kind(chunk: ChatGenerationChunk) -> Kind | None:
     message = chunk.message
     if type(message) is not AIMessageChunk or type(message.content) is not str:
         return None
-    if message.additional_kwargs or message.usage_metadata or message.chunk_position or chunk.generation_info:
+    if message.additional_kwargs or message.chunk_position or chunk.generation_info:
         return None
-    if message.response_metadata != _METADATA:
+    if message.usage_metadata is not None or message.response_metadata != _METADATA:
         return None
     pieces = message.tool_call_chunks
     if not pieces:
         return message.id, None
-    piece = pieces[0]
-    plain = len(pieces) == 1 and piece["name"] is None and piece["id"] is None and not message.content
-    return (
-        (message.id, piece["index"])
-        if plain and piece["args"] is not None and piece["index"] is not None
-        else None
-    )
+    index = _index_of(pieces[0]) if len(pieces) == 1 and not message.content else None
+    return None if index is None else (message.id, index)
+
+
+def _index_of(piece: ToolCallChunk) -> int | None:
+    """The index of a piece that brings arguments alone."""
+    alone = piece["name"] is None and piece["id"] is None and piece["args"] is not None
+    return piece["index"] if alone and type(piece["index"]) is int else None
 
 
 def _one(kind: Kind, messages: list[Any]) -> ChatGenerationChunk:

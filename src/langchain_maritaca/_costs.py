@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from maritaca_async import Cost, Price, TokenCount, request_cost
+import maritaca_async
 
 from ._errors import ChatMaritacaConfigurationError, langchain_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from maritaca_async import Cost, Price, TokenCount
 
 
 class CostEstimate(TypedDict):
@@ -111,7 +113,7 @@ def batch_cost_estimate(prompts: Iterable[TokenCount], terms: Terms) -> BatchCos
         ChatMaritacaConfigurationError: no price is known for the model.
     """
     prompts = list(prompts)
-    cost = sum((_cost(prompt, terms) for prompt in prompts), Cost())
+    cost = sum((_cost(prompt, terms) for prompt in prompts), maritaca_async.Cost())
     return {
         "model": terms["model"],
         "total_requests": len(prompts),
@@ -127,4 +129,4 @@ def batch_cost_estimate(prompts: Iterable[TokenCount], terms: Terms) -> BatchCos
 
 def _cost(prompt: TokenCount, terms: Terms) -> Cost:
     with langchain_errors:
-        return request_cost(input_tokens=prompt, **terms)
+        return maritaca_async.request_cost(input_tokens=prompt, **terms)

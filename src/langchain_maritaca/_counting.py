@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from langchain_core.messages import convert_to_messages
 
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 _MOST_REMEMBERED: Final = 20_000
 
 
-@dataclass(slots=True)
-class CountedPrompt:
+class CountedPrompt(NamedTuple):
     """A prompt of which every part is counted."""
 
     messages: list[BaseMessage]

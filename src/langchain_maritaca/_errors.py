@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 HTTP_TOO_MANY_REQUESTS: Final[int] = HTTPStatus.TOO_MANY_REQUESTS.value
 """The status of `ChatMaritacaRateLimitError`."""
 
-_TOO_LONG: Final = re.compile(
+_TOO_LONG: Final = (
     r"context.{0,20}(length|window|limit|size)|(prompt|input|messages).{0,30}too long|too many (input |prompt )?tokens"
-    r"|(limite|janela|tamanho).{0,20}contexto|contexto.{0,40}(excede|limite|longo|grande)",
-    re.IGNORECASE,
+    r"|(limite|janela|tamanho).{0,20}contexto|contexto.{0,40}(excede|limite|longo|grande)"
 )
 
 
@@ -230,4 +229,4 @@ langchain_errors: Final = _LangChainErrors()
 def _is_too_long(error: errors.MaritacaError) -> bool:
     if not isinstance(error, errors.APIStatusError):
         return False
-    return error.code == "context_length_exceeded" or bool(_TOO_LONG.search(str(error)))
+    return error.code == "context_length_exceeded" or bool(re.search(_TOO_LONG, str(error), re.IGNORECASE))

@@ -186,10 +186,9 @@ class ParameterizedChatModel(ConnectedChatModel):
             return super().astream_events(*args, **with_wire_tools(kwargs))
 
     def _own_params(self) -> dict[str, Any]:
+        fields = vars(self)  # asked for three times a call: reading attributes takes twice as long
         params: dict[str, Any] = {"model": self.model_name, **self.model_kwargs}
-        for name in _SENT:
-            if (value := getattr(self, name)) is not None:
-                params[name] = value
+        params.update({name: value for name in _SENT if (value := fields[name]) is not None})
         if self.tools:
             params["tools"] = self.tools
             params["tool_choice"] = wire_tool_choice(self.tool_choice, self.tools)
@@ -202,8 +201,7 @@ class ParameterizedChatModel(ConnectedChatModel):
             return True
         params = {**self._own_params(), **call}
         extra = params.get("extra_body")
-        bodies = (params, extra) if isinstance(extra, Mapping) else (params,)
-        return any(_cannot_stream(body) for body in bodies)
+        return _cannot_stream(params) or (isinstance(extra, Mapping) and _cannot_stream(extra))
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -240,7 +238,7 @@ class ParameterizedChatModel(ConnectedChatModel):
 
 
 def _cannot_stream(body: Mapping[str, Any]) -> bool:
-    return (body.get("n") or 1) > 1 or any(body.get(name) for name in BUILT_IN)
+    return (body.get("n") or 1) > 1 or any(map(body.get, BUILT_IN))
 
 
 def _without_headers(params: dict[str, Any]) -> dict[str, Any]:

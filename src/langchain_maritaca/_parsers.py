@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -12,7 +12,7 @@ from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ._answer_checks import problems
 
@@ -32,6 +32,9 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     A stream gives what there is of the object so far: any part of a dictionary, but of a class only objects
     that are valid already. Its last object is the checked one.
     """
+
+    # Built at first use: most programs parse nothing.
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
     model: Any = None
     """The pydantic class of the object; None for a dictionary."""

@@ -1,13 +1,10 @@
 """What a call will take, known before it is made: tokens, money, and the right model."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
-
-from langchain_core.language_models import LanguageModelInput
-
-from maritaca_async import Price, TokenCount
+from typing import TYPE_CHECKING, Any
 
 from ._costs import (
     BatchCostEstimate,
@@ -22,6 +19,13 @@ from ._errors import ChatMaritacaConfigurationError
 from ._parameters import ParameterizedChatModel
 from ._selection import MODEL_SPECS, Complexity, ModelSpecification, Priority, Recommendation, recommendation
 from ._tools import wire_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_core.language_models import LanguageModelInput
+
+    from maritaca_async import Price, TokenCount
 
 
 class PlanningChatModel(ParameterizedChatModel):

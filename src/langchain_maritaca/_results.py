@@ -71,15 +71,15 @@ def _added(total: dict[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(completion: ChatCompletion, choice: Choice, model: str, *, first: bool) -> AIMessage:
     message = choice.message
-    # Only what there is: every field that is given costs a validation.
-    found: dict[str, Any] = _calls(choice) if message.tool_calls else {}
+    made = AIMessage(content=message.text, **(_calls(choice) if message.tool_calls else {}))
+    # Set only now, and only what there is: every field that is given to the constructor costs a validation.
+    made.response_metadata = response_metadata(completion, choice, model, first=first)
     if additional := additional_kwargs(message):
-        found["additional_kwargs"] = additional
+        made.additional_kwargs = additional
     if first and completion.usage:
         # The service counts all answers together: one message carries the count, so that sums are right.
-        found["usage_metadata"] = usage_metadata(completion.usage)
-    metadata = response_metadata(completion, choice, model, first=first)
-    return AIMessage(content=message.text, response_metadata=metadata, **found)
+        made.usage_metadata = usage_metadata(completion.usage)
+    return made
 
 
 def _calls(choice: Choice) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.tools import BaseTool
-from langchain_core.tools.base import create_schema_from_function
+from langchain_core import tools  # loads its classes when they are first asked for
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -108,12 +107,12 @@ def _own_schema(form: Any) -> Schema | None:
 
 
 def _arguments_schema(form: Any) -> Schema | None:
-    if isinstance(form, BaseTool):
+    if isinstance(form, tools.BaseTool):
         form = form.tool_call_schema
         if isinstance(form, dict):
             return form
     elif not isinstance(form, type) and callable(form):
-        form = create_schema_from_function(
+        form = tools.create_schema_from_function(
             getattr(form, "__name__", ""),
             form,
             filter_args=(),

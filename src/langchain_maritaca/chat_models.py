@@ -3,14 +3,13 @@
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from maritaca_async import AsyncChatCompletionStream, AsyncMaritaca
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
     from langchain_core.language_models import ModelProfile
     from langchain_core.rate_limiters import BaseRateLimiter
+    from langchain_core.tools import BaseTool
     from pydantic import SecretStr
 
     from maritaca_async import Maritaca, Timeouts
@@ -45,7 +45,7 @@ __all__ = [
     "logger",
 ]
 
-Tools = Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]
+Tools: TypeAlias = "Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]"
 """Functions, pydantic classes, LangChain tools or dictionaries."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Fields = TypeVar("_Fields", bound=Mapping[str, object])  # a TypedDict

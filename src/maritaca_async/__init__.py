@@ -1,20 +1,17 @@
 """Async-first client for Maritaca AI's Sabiá models."""
 
+from typing import TYPE_CHECKING
+
 from ._core.bulk import AsyncMap, MapProgress, MapResult
 from ._core.hooks import Hooks, RequestEvent, ResponseEvent, RetryEvent
 from ._core.http_info import HttpInfo, RateLimitInfo
 from ._core.log import apply_environment as _apply_environment
 from ._core.options import Limits, RateLimits, RetryPolicy, Timeouts
-from ._core.pagination import AsyncPage, AsyncPages
 from ._core.stream import AsyncStream
-from ._sync.batch_runs import BatchRun
-from ._sync.batches import BatchResults
+from ._on_demand import names_on_demand as _names_on_demand
 from ._sync.cancellation import Cancellation
 from ._sync.client import Maritaca
-from ._sync.files import FileStream
-from ._sync.items import Page
 from ._sync.maps import Map
-from ._sync.responses import ParsedResponseStream, ResponseStream
 from ._sync.streams import ChatCompletionStream, ParsedCompletionStream, Stream
 from ._version import __version__
 from .client import AsyncMaritaca
@@ -42,16 +39,44 @@ from .errors import (
     UnprocessableEntityError,
 )
 from .parts import afile_part, aimage_part, file_part, image_part
-from .pricing import Cost, Price, find_price, request_cost, usage_cost
-from .resources.batch_input import batch_file, batch_line
-from .resources.batch_results import AsyncBatchResults
-from .resources.batch_run import AsyncBatchRun
 from .resources.chat_stream import AsyncChatCompletionStream, AsyncParsedCompletionStream
-from .resources.file_content import FileContent
-from .resources.file_stream import AsyncFileStream
-from .resources.responses import AsyncParsedResponseStream, AsyncResponseStream
 from .tokens import TokenCount, count_prompt_tokens, count_tokens
-from .tools import function_tool
+
+if TYPE_CHECKING:
+    from ._core.pagination import AsyncPage, AsyncPages
+    from ._sync.batch_runs import BatchRun
+    from ._sync.batches import BatchResults
+    from ._sync.files import FileStream
+    from ._sync.items import Page
+    from ._sync.responses import ParsedResponseStream, ResponseStream
+    from .pricing import Cost, Price, find_price, request_cost, usage_cost
+    from .resources.batch_input import batch_file, batch_line
+    from .resources.batch_results import AsyncBatchResults
+    from .resources.batch_run import AsyncBatchRun
+    from .resources.file_content import FileContent
+    from .resources.file_stream import AsyncFileStream
+    from .resources.responses import AsyncParsedResponseStream, AsyncResponseStream
+    from .tools import function_tool
+else:
+    __getattr__, __dir__ = _names_on_demand(
+        globals(),
+        {
+            "_core.pagination": ("AsyncPage", "AsyncPages"),
+            "_sync.batch_runs": ("BatchRun",),
+            "_sync.batches": ("BatchResults",),
+            "_sync.files": ("FileStream",),
+            "_sync.items": ("Page",),
+            "_sync.responses": ("ParsedResponseStream", "ResponseStream"),
+            "pricing": ("Cost", "Price", "find_price", "request_cost", "usage_cost"),
+            "resources.batch_input": ("batch_file", "batch_line"),
+            "resources.batch_results": ("AsyncBatchResults",),
+            "resources.batch_run": ("AsyncBatchRun",),
+            "resources.file_content": ("FileContent",),
+            "resources.file_stream": ("AsyncFileStream",),
+            "resources.responses": ("AsyncParsedResponseStream", "AsyncResponseStream"),
+            "tools": ("function_tool",),
+        },
+    )
 
 __all__ = [
     "APIConnectionError",

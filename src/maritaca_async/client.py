@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
+from . import resources
 from ._core.engine import Engine
 from ._core.hooks import check_hooks
 from ._core.network import find_network
@@ -23,12 +25,8 @@ from ._core.request import check_api_key, check_base_url, hidden, merge_headers
 from ._core.transport import Transport
 from .errors import ConfigurationError
 from .resources._base import Defaults, extra_headers, extra_query
-from .resources.batches import AsyncBatches
 from .resources.chat import AsyncChat
-from .resources.files import AsyncFiles
-from .resources.models import AsyncModels
 from .resources.raw import AsyncRaw
-from .resources.responses import AsyncResponses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,17 +86,32 @@ class AsyncMaritaca:
             hooks=check_hooks(settings.get("hooks")),
             limiter=self._limiters.of(self._api_key),
         )
+        self._defaults = defaults
         self.chat: AsyncChat = AsyncChat(engine, defaults)
         """Chat completions."""
-        self.responses: AsyncResponses = AsyncResponses(engine, defaults)
-        """The Responses API."""
-        self.models: AsyncModels = AsyncModels(engine, defaults)
-        """The list of models."""
-        self.files: AsyncFiles = AsyncFiles(engine, defaults)
-        """Uploaded files."""
-        self.batches: AsyncBatches = AsyncBatches(engine, defaults, self.files)
-        """Batches of chat completions."""
         self._raw = AsyncRaw(engine, defaults)
+        for area in _MADE_LATER:  # those of the client that this one was made of
+            vars(self).pop(area, None)
+
+    @cached_property
+    def responses(self) -> resources.AsyncResponses:
+        """The Responses API."""
+        return resources.AsyncResponses(self._engine, self._defaults)
+
+    @cached_property
+    def models(self) -> resources.AsyncModels:
+        """The list of models."""
+        return resources.AsyncModels(self._engine, self._defaults)
+
+    @cached_property
+    def files(self) -> resources.AsyncFiles:
+        """Uploaded files."""
+        return resources.AsyncFiles(self._engine, self._defaults)
+
+    @cached_property
+    def batches(self) -> resources.AsyncBatches:
+        """Batches of chat completions."""
+        return resources.AsyncBatches(self._engine, self._defaults, self.files)
 
     @property
     def base_url(self) -> str:
@@ -211,6 +224,7 @@ def _restore(kind: type[AsyncMaritaca], settings: ClientOptions) -> AsyncMaritac
 _SHARED: Final = dict.fromkeys(
     ClientOptions.__annotations__, "both clients share it, so it cannot differ: make another client"
 )
+_MADE_LATER: Final = ("responses", "models", "files", "batches")
 _BELONGS_TO_PROCESS: Final = ("ssl_context", "resolver", "session")
 
 

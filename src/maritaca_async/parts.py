@@ -66,8 +66,8 @@ _CONTENTS: Final = {
     ".jpeg": "JPEG",
 }
 _UNICODE_16: Final = (b"\xff\xfe", b"\xfe\xff")
-_URL: Final = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
-_IMAGE_URI: Final = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/]")
+_URL: Final = r"https?://[^\s/]\S*"
+_IMAGE_URI: Final = r"data:image/(png|jpeg);base64,[A-Za-z0-9+/]"
 
 
 def file_part(source: FileContentInput, *, filename: str | None = None) -> FilePart:
@@ -113,7 +113,7 @@ def image_part(source: FileContentInput) -> ImagePart:
         ConfigurationError: `source` is none of these, there is no such file, it is empty, no PNG or JPEG, or too large.
     """
     if isinstance(source, str) and _is_address(source):
-        if not _URL.fullmatch(source) and not _IMAGE_URI.match(source):
+        if not re.fullmatch(_URL, source, flags=re.IGNORECASE) and not re.match(_IMAGE_URI, source):
             raise ConfigurationError(
                 f"an image is a path, bytes, an http(s) URL or a data URI of a PNG or JPEG, not {source!r:.60}"
             )

@@ -53,7 +53,7 @@ def test_import_refuses_mixed_files_and_says_what_to_run(tmp_path: Path) -> None
 
 
 def test_refusal_comes_before_files_that_may_be_overwritten_are_read(tmp_path: Path) -> None:
-    code = "import sys\ntry: import langchain_maritaca\nexcept ImportError as error: print(error.name)\nprint([m for m in sys.modules if m.startswith(('langchain_core', 'langchain_maritaca.chat'))])"
+    code = "import sys\ntry: import langchain_maritaca\nexcept ImportError as error: print(error.name)\nprint([m for m in sys.modules if m.startswith(('maritaca_async', 'langchain_maritaca.chat'))])"
     install_ours(tmp_path)
     install_other(tmp_path)
     assert run(code, tmp_path).stdout.split("\n")[:2] == ["langchain_maritaca", "[]"]

@@ -10,6 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
 MODULES = sorted(SOURCE.rglob("*.py"))
+PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 
 CORE, SDK, ADAPTER = "maritaca_async._core.", "maritaca_async.", "langchain_maritaca"
 
@@ -29,6 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "maritaca_async._sync": (
         "maritaca_async._sync",
+        SDK + "_on_demand",
         SDK + "client",
         SDK + "resources",
         SDK + "types",
@@ -53,6 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         SDK + "errors",
     ),
     "maritaca_async.resources": (
+        SDK + "_on_demand",
         SDK + "resources",
         CORE + "engine",
         CORE + "stream",
@@ -121,7 +124,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "maritaca_async._core.pace": (SDK + "catalogue",),
     "maritaca_async._core.bulk": (SDK + "errors",),
     "maritaca_async._core.inputs": (SDK + "errors",),
-    "maritaca_async._core.journal": (SDK + "errors",),
+    "maritaca_async._core.journal": (CORE + "database", SDK + "errors"),
+    "maritaca_async._core.database": (CORE + "database", SDK + "_on_demand", SDK + "errors"),
     "maritaca_async._core.batch_journal": (CORE + "journal", SDK + "errors"),
     "maritaca_async._core.upload": (SDK + "errors",),
     "maritaca_async._core.download": (SDK + "errors",),
@@ -140,7 +144,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "maritaca_async.pricing": (SDK + "catalogue", SDK + "types", SDK + "errors"),
     "maritaca_async.tokens": (SDK + "_tokenizer", SDK + "types", SDK + "errors"),
     "maritaca_async._tokenizer": (),
-    "maritaca_async.types": (SDK + "types",),
+    "maritaca_async.types": (SDK + "_on_demand", SDK + "types"),
+    "maritaca_async._on_demand": (),
     "maritaca_async.errors": (),
     "maritaca_async.catalogue": (),
     "maritaca_async._version": (),
@@ -154,10 +159,12 @@ ROOMS = {
         "maritaca_async._core.arrived",
         "maritaca_async.sandbox",
     ),
-    "anyio": ("maritaca_async._sync.portal",),
+    "anyio": ("maritaca_async._sync.loop_thread",),
     "langchain_core": ("langchain_maritaca",),
+    "sqlite3": ("maritaca_async._core.database",),
     "pytest": ("maritaca_async.sandbox.pytest_plugin",),
     "threading": (
+        "maritaca_async._sync.loop_thread",
         "maritaca_async._sync.portal",
         "maritaca_async.sandbox",
         # Locks only.
@@ -169,6 +176,8 @@ ROOMS = {
         "langchain_maritaca._run_observer",
     ),
 }
+# The only modules that import by name: packages with names on demand, and the table of tokens.
+BY_NAME = ("maritaca_async._on_demand", "maritaca_async._tokenizer", "langchain_maritaca")
 
 
 def name_of(path: Path) -> str:
@@ -231,9 +240,10 @@ def test_module_imports_only_from_lower_layers(path: Path) -> None:
         private = [name for name in ours if any(part.startswith("_") for part in name.split("."))]
         assert private == [], "the adapter uses public names only"
         return
+    later = on_demand(ast.parse(path.read_text(encoding="utf-8")))
     wrong = [
         name
-        for name in imports(path)
+        for name in (*imports(path), *(f"{module}.{place}" for place in later))
         if name.startswith(("maritaca_async", ADAPTER)) and not allowed(name, permitted)
     ]
     assert wrong == []
@@ -255,6 +265,41 @@ def test_no_import_hides_in_a_function(path: Path) -> None:
                 inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)
             ]
             assert hidden == [], f"{node.name} imports on line {hidden}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_import_by_name_is_left_to_the_names_on_demand(path: Path) -> None:
+    calls = [
+        node.func
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    names = {func.id if isinstance(func, ast.Name) else getattr(func, "attr", "") for func in calls}
+    assert name_of(path) in BY_NAME or not names & {"import_module", "_import_module", "__import__"}
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=name_of)
+def test_names_on_demand_are_those_that_type_checkers_see(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    seen = {
+        node.module: tuple(alias.name for alias in node.names)
+        for block in tree.body
+        if is_type_checking(block)
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert seen == on_demand(tree)
+
+
+def on_demand(tree: ast.Module) -> dict[str, tuple[str, ...]]:
+    """What a package loads when it is asked for, by module."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "").strip("_") == "names_on_demand":
+            found |= ast.literal_eval(node.args[1])
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_ON_DEMAND":
+            found |= ast.literal_eval(node.value)
+    return found
 
 
 def test_modules_import_each_other_without_cycles() -> None:

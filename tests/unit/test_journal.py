@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from maritaca_async import ConfigurationError, MaritacaError
-from maritaca_async._core import journal as journal_module
+from maritaca_async._core import database
 from maritaca_async._core.batch_journal import BatchJournal
+from maritaca_async._core.database import _sqlite
 from maritaca_async._core.journal import Journal, check_path, digest_of
 
 
@@ -73,7 +74,7 @@ async def test_one_key_is_never_stored_twice(tmp_path: Path) -> None:
 async def test_two_runs_cannot_use_one_journal_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(_sqlite, "_PATIENCE", 0.05)
     journal = await opened(tmp_path / "run.sqlite")
     with pytest.raises(ConfigurationError, match="another run"):
         await opened(tmp_path / "run.sqlite")
@@ -94,15 +95,15 @@ async def test_journal_that_is_just_being_closed_is_waited_for(tmp_path: Path) -
 async def test_journal_whose_opening_was_cancelled_is_free_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    connect, connections = journal_module._connect, []
+    connect, connections = database.connect, []
 
     def slowly(*args: Any) -> sqlite3.Connection:
         time.sleep(0.1)
         connections.append(connect(*args))  # kept, so that no collection of garbage closes it
         return connections[-1]
 
-    monkeypatch.setattr(journal_module, "_connect", slowly)
-    monkeypatch.setattr(journal_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(database, "connect", slowly)
+    monkeypatch.setattr(_sqlite, "_PATIENCE", 0.05)
     opening = asyncio.create_task(opened(tmp_path / "run.sqlite"))
     await asyncio.sleep(pause)
     opening.cancel()

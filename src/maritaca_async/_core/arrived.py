@@ -9,15 +9,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import StreamReader
+from aiohttp import ClientConnectionError, StreamReader
 
 _KNOWN: Final = {"_buffer", "_cursor", "_size"}.issubset(StreamReader.__slots__)
 
 
 async def read_arrived(content: StreamReader) -> bytes:
-    """Wait until something has arrived, and take all of it; b"" at the end of the body."""
-    if not _KNOWN:
-        return await content.readany()
+    """Wait until something has arrived, and take all of it; b"" at the end of the body.
+
+    Raises:
+        aiohttp.ClientError: the connection broke.
+    """
+    try:
+        return await (_read_all(content) if _KNOWN and not content.at_eof() else content.readany())
+    except RuntimeError as error:  # how a reader says that its connection has gone
+        raise ClientConnectionError(str(error)) from error
+
+
+async def _read_all(content: StreamReader) -> bytes:
     data, more = await content.readchunk()
     while more and not data:  # the end of a chunk whose data has been taken
         data, more = await content.readchunk()

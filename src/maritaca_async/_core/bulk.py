@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from ..errors import ConfigurationError, MaritacaError
 
@@ -52,8 +52,7 @@ class MapProgress:
     """How many there are, where that is known."""
 
 
-@dataclass(slots=True)
-class Plan(Generic[T]):
+class Plan(NamedTuple, Generic[T]):
     """How the inputs are worked on."""
 
     concurrency: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_DURATION = r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+"
+_PART = r"(\d+(?:\.\d+)?)(ms|[smhd])"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 
 
 @dataclass(slots=True)
@@ -83,8 +83,8 @@ def _count(text: str) -> int | None:
 
 def _seconds(text: str) -> float | None:
     """Seconds of `1.5`, `120ms` or `6m0s`; not of dates and Unix times, which take a clock to read."""
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         return float(text)
-    if len(text) > 32 or not _DURATION.fullmatch(text):
+    if len(text) > 32 or not re.fullmatch(_DURATION, text):
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import ConfigurationError, MaritacaError
+from . import database
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     _Job: TypeAlias = tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]
     _Outcome: TypeAlias = tuple[Any, Exception | None]
-
-_SCHEMA: Final = 1
-# A run that was broken off in this process may be about to close the file.
-_PATIENCE: Final = 5.0
 
 
 def check_path(path: Any) -> None:
@@ -104,7 +101,7 @@ class Database:
 
     def _open(self) -> None:
         with self._lock:
-            self._database = _connect(self._path, self.APPLICATION, self.TABLES)
+            self._database = database.connect(self._path, self.APPLICATION, self.TABLES)
         if self._closed:
             self._close()
 
@@ -124,7 +121,7 @@ class Database:
     def _transact(self, jobs: list[Callable[[sqlite3.Connection], Any]]) -> list[_Outcome]:
         with self._lock:
             if self._database is None:
-                return [(None, sqlite3.ProgrammingError("it is closed"))] * len(jobs)
+                return [(None, RuntimeError("it is closed"))] * len(jobs)
             return _outcomes_of(jobs, self._database)
 
 
@@ -187,38 +184,3 @@ def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
             waiting.set_result(result)
         else:
             waiting.set_exception(error)
-
-
-def _connect(path: str | os.PathLike[str], application: int, tables: Sequence[str]) -> sqlite3.Connection:
-    try:
-        database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        raise ConfigurationError(f"the journal {path!r} cannot be opened: {error}") from error
-    try:
-        _prepare(database, application, tables)
-    except sqlite3.Error as error:
-        database.close()
-        busy = "another run uses it" if "locked" in str(error) else str(error)
-        raise ConfigurationError(f"the journal {path!r} cannot be used: {busy}") from error
-    return database
-
-
-def _prepare(database: sqlite3.Connection, application: int, tables: Sequence[str]) -> None:
-    # One run at a time: a second one would send what the first is about to store.
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    found = {
-        name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-    }
-    used = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if used and found != {"application_id": application, "user_version": _SCHEMA}:
-        raise sqlite3.DatabaseError("it is the database of something else")
-    database.execute("PRAGMA journal_mode = WAL")
-    # Answers are paid for: they survive a power cut, too.
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("BEGIN IMMEDIATE")
-    if not used:
-        for command in tables:
-            database.execute(command)
-        database.execute(f"PRAGMA application_id = {application}")
-        database.execute(f"PRAGMA user_version = {_SCHEMA}")
-    database.commit()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -26,8 +25,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OF_CONNECTIONS = ("proxy", "ssl_context", "resolver")
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A forward proxy."""
 
     url: str
@@ -36,8 +34,7 @@ class Proxy:
     """What to present to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """How a client reaches the service."""
 
     limits: Limits

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..catalogue import find_model
 
@@ -30,8 +29,7 @@ _ROUNDING: Final = 1e-6  # what sums of fractions may be off by, in tokens
 _MEMORY: Final = 0.9  # weight of what was known, at each new answer
 
 
-@dataclass(slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What is known of a call before it is sent."""
 
     model: str

@@ -81,6 +81,9 @@ class Reply:
                 raise APIResponseError(
                     f"the answer is larger than {limit} bytes: raise Limits(max_body_bytes)"
                 )
+            if self._response.content.at_eof():  # saves a small answer its second read
+                self._home.release(self)
+                break
         return b"".join(parts)
 
     def close(self) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
 
+from .. import _sync
 from .._core.request import hidden
 from ..client import AsyncMaritaca
 from ..errors import ConfigurationError
-from .batches import Batches
 from .closing import Closing
-from .files import Files
 from .portal import run
 from .resources import Chat, Models
-from .responses import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,14 +49,28 @@ class Maritaca(Closing):
         self._twin = twin
         self.chat: Chat = Chat(twin.chat)
         """Chat completions."""
-        self.responses: Responses = Responses(twin.responses)
+        for area in _MADE_LATER:  # those of the client that this one was made of
+            vars(self).pop(area, None)
+
+    @cached_property
+    def responses(self) -> _sync.Responses:
         """The Responses API."""
-        self.models: Models = Models(twin.models)
+        return _sync.Responses(self._twin.responses)
+
+    @cached_property
+    def models(self) -> Models:
         """The list of models."""
-        self.files: Files = Files(twin.files)
+        return Models(self._twin.models)
+
+    @cached_property
+    def files(self) -> _sync.Files:
         """Uploaded files."""
-        self.batches: Batches = Batches(twin.batches)
+        return _sync.Files(self._twin.files)
+
+    @cached_property
+    def batches(self) -> _sync.Batches:
         """Batches of chat completions."""
+        return _sync.Batches(self._twin.batches)
 
     @property
     def base_url(self) -> str:
@@ -120,6 +133,7 @@ class Maritaca(Closing):
         return _from_twin, (type(self), self._twin)
 
 
+_MADE_LATER: Final = ("responses", "models", "files", "batches")
 _M = TypeVar("_M", bound=Maritaca)
 
 

@@ -12,57 +12,20 @@ import os
 import sys
 import threading
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import anyio
-from anyio.from_thread import BlockingPortal
-
+from .. import _sync
 from ..errors import ConfigurationError, MaritacaError
 from .cancellation import GOODBYE, Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from .loop_thread import LoopThread
+
 T = TypeVar("T")
 
 _POLL = 0.1 if sys.platform == "win32" else 5.0  # Windows cannot interrupt a longer wait
-
-
-class _LoopThread:
-    """An event loop in a daemon thread."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.thread = threading.Thread(target=self._serve, name="maritaca-async", daemon=True)
-        self._ready: Future[BlockingPortal] = Future()
-        self._ended = False
-        self.thread.start()
-        self.portal = self._ready.result()
-
-    @property
-    def usable(self) -> bool:
-        return not self._ended and self.pid == os.getpid() and self.thread.is_alive()
-
-    def stop(self) -> None:
-        with suppress(RuntimeError):  # it has stopped already
-            self.portal.start_task_soon(self.portal.stop, True)
-            self.thread.join(GOODBYE)
-
-    def _serve(self) -> None:
-        async def main() -> None:
-            async with BlockingPortal() as portal:
-                self._ready.set_result(portal)
-                try:
-                    await portal.sleep_until_stopped()
-                finally:
-                    self._ended = True
-
-        try:
-            anyio.run(main)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for the portal
-            if not self._ready.done():
-                self._ready.set_exception(error)
 
 
 class _Home:
@@ -70,11 +33,11 @@ class _Home:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.current: _LoopThread | None = None
+        self.current: LoopThread | None = None
         self.exiting = False
-        self.inherited: list[_LoopThread] = []  # of the parent: kept, for finalizing them would wait for ever
+        self.inherited: list[LoopThread] = []  # of the parent: kept, for finalizing them would wait for ever
 
-    def enter(self) -> _LoopThread:
+    def enter(self) -> LoopThread:
         current = self.current
         if current is not None and current.usable and not self.exiting:
             return current
@@ -84,7 +47,7 @@ class _Home:
         with self.lock:
             if self.current is None or not self.current.usable:
                 try:
-                    self.current = _LoopThread()
+                    self.current = _sync.LoopThread()
                 except RuntimeError as error:
                     raise MaritacaError(
                         f"the event loop of the blocking client cannot start: {error}"
@@ -210,7 +173,7 @@ async def _outcome(
         finished.set()
 
 
-def _result(future: Future[T], home: _LoopThread) -> T:
+def _result(future: Future[T], home: LoopThread) -> T:
     while True:
         try:
             return future.result(_POLL)

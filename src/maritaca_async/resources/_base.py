@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._core.inline import InlinedBody
 from .._core.options import RetryPolicy, Timeouts, resolve_retries, resolve_timeout, with_flex_queue
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from .._core.engine import Engine
 
 
-@dataclass(slots=True)
-class Defaults:
+class Defaults(NamedTuple):
     """The client's own options, resolved once."""
 
     plain: Timeouts

@@ -40,6 +40,15 @@ def _chunk_validator() -> Callable[[bytes], ChatCompletionChunk]:
     return TypeAdapter(ChatCompletionChunk).validator.validate_json
 
 
+def parse_chunk(data: bytes) -> ChatCompletionChunk:
+    """A chunk from its JSON.
+
+    Raises:
+        pydantic.ValidationError: it is no chunk.
+    """
+    return _chunk_validator()(data)
+
+
 class ChatDecoder:
     """Decodes one chat stream and keeps what it brought."""
 

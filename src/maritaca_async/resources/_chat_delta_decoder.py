@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
 
 from ..types.chat_events import ContentDeltaEvent, ToolCallDeltaEvent
-from ._chat_decoder import ChatDecoder
+from ._chat_decoder import ChatDecoder, parse_chunk
 from ._chat_frame import EventFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._core.sse import ServerSentEvent
-    from ..types.chat import ChatCompletion, ChatCompletionChunk, ChunkChoice
+    from ..types.chat import ChatCompletion, ChatCompletionChunk
     from ..types.tool_calls import OpenToolCall
     from ._chat_accumulator import Arrivals, ChatAccumulator, ChoiceState
 
@@ -72,30 +74,56 @@ class DeltaDecoder:
         return self._chunks.received(failed=failed)
 
     def _frame_of(self, chunk: ChatCompletionChunk, data: bytes) -> EventFrame | None:
-        """The frame of an event that adds one text and nothing else that grows."""
-        if len(chunk.choices) != 1 or self._patience == 0:
+        """The frame of an event that adds one text, and nothing else that grows."""
+        field = _only_text(chunk)
+        if field is None or self._patience == 0:
             return None
         self._patience -= 1
-        choice = chunk.choices[0]
-        delta, state = choice.delta, self.accumulator.state(choice.index)
-        if delta.reasoning_content or any(
-            isinstance(value, str) for value in (delta.model_extra or {}).values()
-        ):
+        frame = EventFrame.around(field, data)
+        if frame is None or not _tells(chunk, field, frame):
             return None
-        if delta.content and not delta.tool_calls:
-            self._say = partial(_say_text, state)
-            return EventFrame.around("content", delta.content, data)
-        if delta.content or not (arguments := _bare_arguments(choice)):
-            return None
-        self._say = partial(_say_arguments, self.arrivals[-1][0], choice.index)
-        return EventFrame.around("arguments", arguments, data)
+        index = chunk.choices[0].index
+        if field == "content":
+            self._say = partial(_say_text, self.accumulator.state(index))
+        else:
+            self._say = partial(_say_arguments, self.arrivals[-1][0], index)
+        return frame
 
 
-def _bare_arguments(choice: ChunkChoice) -> str | None:
-    """The arguments of a chunk's only piece of a tool call, if they are sure to belong to a call that has begun."""
-    pieces = choice.delta.tool_calls or ()
-    function = pieces[0].function if len(pieces) == 1 and not pieces[0].id else None
-    return None if function is None or function.name else function.arguments
+def _only_text(chunk: ChatCompletionChunk) -> str | None:
+    """The field of a chunk whose text is all that it adds: the answer's, or of arguments of a call that has begun."""
+    if len(chunk.choices) != 1:
+        return None
+    delta = chunk.choices[0].delta
+    if delta.reasoning_content or any(isinstance(value, str) for value in (delta.model_extra or {}).values()):
+        return None
+    if not delta.tool_calls:
+        return "content" if delta.content else None
+    piece = delta.tool_calls[0]
+    bare = len(delta.tool_calls) == 1 and not (delta.content or piece.id)
+    function = piece.function
+    return "arguments" if bare and function and function.arguments and not function.name else None
+
+
+def _tells(chunk: ChatCompletionChunk, field: str, frame: EventFrame) -> bool:
+    """Whether the text in a frame is the one that counts: JSON may name a field twice, or in disguise."""
+    text = getattr(_holder(chunk), field)
+    another = "b" if text.startswith("a") else "a"
+    try:
+        other = parse_chunk(frame.event_with(another.encode()))
+    except ValidationError:
+        return False
+    holder = _holder(other)
+    if getattr(holder, field, None) != another:
+        return False
+    setattr(holder, field, text)
+    return other == chunk
+
+
+def _holder(chunk: ChatCompletionChunk) -> Any:
+    """What holds the only text of a chunk."""
+    delta = chunk.choices[0].delta
+    return delta.tool_calls[0].function if delta.tool_calls else delta
 
 
 def _say_text(state: ChoiceState, text: str) -> ContentDeltaEvent:

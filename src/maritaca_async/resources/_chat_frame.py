@@ -12,7 +12,7 @@ from typing import Self
 from pydantic_core import from_json
 
 _FIELDS = {
-    field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode())
+    field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]++|\\.)*+")' % field.encode())
     for field in ("content", "arguments")
 }
 
@@ -23,31 +23,32 @@ class EventFrame:
     Another event with the same bytes around a text says the same as this one, but for that text.
     """
 
-    __slots__ = ("_after", "_before", "_from", "_least", "_to")
+    __slots__ = ("_after", "_before", "_from", "_to")
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         # The quotes of the text belong to both: to its surroundings, and to what is read as JSON.
         self._before = data[: start + 1]
         self._after = data[end - 1 :]
-        self._least = len(self._before) + len(self._after)
         self._from = start
         self._to = end - len(data)  # from the end; never 0, for a brace follows
 
     @classmethod
-    def around(cls, field: str, text: str, data: bytes) -> Self | None:
-        """The frame of an event in which `field` holds `text`; None if it is not the only field of that name."""
+    def around(cls, field: str, data: bytes) -> Self | None:
+        """The frame of an event around the text of `field`; None if there is not exactly one such text."""
         found = list(_FIELDS[field].finditer(data))
-        if len(found) != 1 or from_json(found[0][1]) != text:
-            return None
-        return cls(data, *found[0].span(1))
+        return cls(data, *found[0].span(1)) if len(found) == 1 else None
 
     def text_in(self, data: bytes) -> str | None:
         """The text of another event with this frame; None for any other event."""
-        if len(data) < self._least or not (data.startswith(self._before) and data.endswith(self._after)):
+        if not (data.startswith(self._before) and data.endswith(self._after)):
             return None
         try:
-            # Nothing but one JSON text fits between the quotes: more than that is no JSON.
+            # Nothing but one JSON text fits between the quotes: more than that is no JSON, and less neither.
             text: str = from_json(data[self._from : self._to])
         except ValueError:
             return None
         return text
+
+    def event_with(self, text: bytes) -> bytes:
+        """An event with this frame, and a text that needs no escapes."""
+        return self._before + text + self._after

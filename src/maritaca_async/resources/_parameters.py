@@ -14,6 +14,7 @@ OPTION_NAMES = frozenset(RequestOptions.__annotations__)
 """Names of the options of a call, which are not part of its body."""
 
 _MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 16, 64, 512
+_SINGLE = (str, bytes, bytearray, memoryview, Mapping)
 
 Writer: TypeAlias = Callable[[str, Any], Any]
 """Checks a parameter, given its name and value, and gives it its wire form."""
@@ -151,8 +152,8 @@ def as_list(name: str, value: Any) -> list[Any]:
 
 def is_list(value: Any) -> bool:
     """Whether a value is read as a list: anything to iterate over but texts, bytes and mappings."""
-    single = isinstance(value, str | bytes | bytearray | memoryview | Mapping)
-    return isinstance(value, Iterable) and not single
+    # Nearly all are lists, and to ask an abstract class costs as much as everything else in a small request.
+    return isinstance(value, list) or (isinstance(value, Iterable) and not isinstance(value, _SINGLE))
 
 
 def content_part(part: Any) -> Any:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._core.request import Request
 
 # Segments that are not dots. Whatever could lead elsewhere than below the base URL has no place in it.
-_PATH = re.compile(r"(/(?!\.\.?(/|$))[\w.~:@+=,-]+)+/?", re.ASCII)
+_PATH = r"(/(?!\.\.?(/|$))[\w.~:@+=,-]+)+/?"
 
 
 class AsyncRaw(AsyncResource):
@@ -30,7 +30,7 @@ class AsyncRaw(AsyncResource):
         Raises:
             ConfigurationError: a path, body or option that cannot work.
         """
-        if not isinstance(path, str) or not _PATH.fullmatch(path):
+        if not isinstance(path, str) or not re.fullmatch(_PATH, path, flags=re.ASCII):
             raise ConfigurationError(
                 f"path must be a path below base_url such as '/chat/inference', not {path!r:.200}: no host, "
                 "no '..', no query (that is extra_query={...}) and no fragment"

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._on_demand import names_on_demand as _names_on_demand
 from .answer_files import ExtractedFile, GeneratedFile
-from .batches import (
-    Batch,
-    BatchCreateParams,
-    BatchLine,
-    BatchList,
-    BatchListParams,
-    BatchRequestCounts,
-    BatchResult,
-    BatchStatus,
-)
 from .chat import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -69,70 +62,158 @@ from .chat_params import (
     ToolParam,
     UserMessageParam,
 )
-from .files import (
-    FileContentInput,
-    FileCreateParams,
-    FileDeleted,
-    FileInput,
-    FileList,
-    FileListParams,
-    FileObject,
-    FilePurpose,
-    FileStatus,
-)
 from .json_object import JsonObject
-from .models import ModelCard, ModelList, TopProvider
 from .parsed import ParsedCompletion
-from .response_events import (
-    ResponseCompletedEvent,
-    ResponseContentPartAddedEvent,
-    ResponseContentPartDoneEvent,
-    ResponseCreatedEvent,
-    ResponseFunctionCallArgumentsDeltaEvent,
-    ResponseFunctionCallArgumentsDoneEvent,
-    ResponseIncompleteEvent,
-    ResponseInProgressEvent,
-    ResponseOutputItemAddedEvent,
-    ResponseOutputItemDoneEvent,
-    ResponseStreamEvent,
-    ResponseTextDeltaEvent,
-    ResponseTextDoneEvent,
-    ResponseUnknownEvent,
-)
-from .response_params import (
-    BuiltInToolParam,
-    InputFilePart,
-    InputFunctionCall,
-    InputFunctionCallOutput,
-    InputImagePart,
-    InputItem,
-    InputMessage,
-    InputPart,
-    InputTextPart,
-    NamedFunctionChoice,
-    ResponseFunctionTool,
-    ResponseParams,
-    TextConfig,
-    TextJsonSchemaFormat,
-)
-from .responses import (
-    CodeExecutionArtifact,
-    IncompleteDetails,
-    InvalidFunctionCall,
-    OutputText,
-    ParsedResponse,
-    Response,
-    ResponseContentPart,
-    ResponseError,
-    ResponseFunctionCall,
-    ResponseMessage,
-    ResponseOutputItem,
-    ResponseStatus,
-    ResponseUsage,
-    UnknownObject,
-)
 from .shared import ChatModel, RequestOptions
 from .tool_calls import OpenToolCall, ToolCallAssembler, tool_call_problem
+
+if TYPE_CHECKING:
+    from .batches import (
+        Batch,
+        BatchCreateParams,
+        BatchLine,
+        BatchList,
+        BatchListParams,
+        BatchRequestCounts,
+        BatchResult,
+        BatchStatus,
+    )
+    from .files import (
+        FileContentInput,
+        FileCreateParams,
+        FileDeleted,
+        FileInput,
+        FileList,
+        FileListParams,
+        FileObject,
+        FilePurpose,
+        FileStatus,
+    )
+    from .models import ModelCard, ModelList, TopProvider
+    from .response_events import (
+        ResponseCompletedEvent,
+        ResponseContentPartAddedEvent,
+        ResponseContentPartDoneEvent,
+        ResponseCreatedEvent,
+        ResponseFunctionCallArgumentsDeltaEvent,
+        ResponseFunctionCallArgumentsDoneEvent,
+        ResponseIncompleteEvent,
+        ResponseInProgressEvent,
+        ResponseOutputItemAddedEvent,
+        ResponseOutputItemDoneEvent,
+        ResponseStreamEvent,
+        ResponseTextDeltaEvent,
+        ResponseTextDoneEvent,
+        ResponseUnknownEvent,
+    )
+    from .response_params import (
+        BuiltInToolParam,
+        InputFilePart,
+        InputFunctionCall,
+        InputFunctionCallOutput,
+        InputImagePart,
+        InputItem,
+        InputMessage,
+        InputPart,
+        InputTextPart,
+        NamedFunctionChoice,
+        ResponseFunctionTool,
+        ResponseParams,
+        TextConfig,
+        TextJsonSchemaFormat,
+    )
+    from .responses import (
+        CodeExecutionArtifact,
+        IncompleteDetails,
+        InvalidFunctionCall,
+        OutputText,
+        ParsedResponse,
+        Response,
+        ResponseContentPart,
+        ResponseError,
+        ResponseFunctionCall,
+        ResponseMessage,
+        ResponseOutputItem,
+        ResponseStatus,
+        ResponseUsage,
+        UnknownObject,
+    )
+else:
+    __getattr__, __dir__ = _names_on_demand(
+        globals(),
+        {
+            "batches": (
+                "Batch",
+                "BatchCreateParams",
+                "BatchLine",
+                "BatchList",
+                "BatchListParams",
+                "BatchRequestCounts",
+                "BatchResult",
+                "BatchStatus",
+            ),
+            "files": (
+                "FileContentInput",
+                "FileCreateParams",
+                "FileDeleted",
+                "FileInput",
+                "FileList",
+                "FileListParams",
+                "FileObject",
+                "FilePurpose",
+                "FileStatus",
+            ),
+            "models": ("ModelCard", "ModelList", "TopProvider"),
+            "response_events": (
+                "ResponseCompletedEvent",
+                "ResponseContentPartAddedEvent",
+                "ResponseContentPartDoneEvent",
+                "ResponseCreatedEvent",
+                "ResponseFunctionCallArgumentsDeltaEvent",
+                "ResponseFunctionCallArgumentsDoneEvent",
+                "ResponseIncompleteEvent",
+                "ResponseInProgressEvent",
+                "ResponseOutputItemAddedEvent",
+                "ResponseOutputItemDoneEvent",
+                "ResponseStreamEvent",
+                "ResponseTextDeltaEvent",
+                "ResponseTextDoneEvent",
+                "ResponseUnknownEvent",
+            ),
+            "response_params": (
+                "BuiltInToolParam",
+                "InputFilePart",
+                "InputFunctionCall",
+                "InputFunctionCallOutput",
+                "InputImagePart",
+                "InputItem",
+                "InputMessage",
+                "InputPart",
+                "InputTextPart",
+                "NamedFunctionChoice",
+                "ResponseFunctionTool",
+                "ResponseParams",
+                "TextConfig",
+                "TextJsonSchemaFormat",
+            ),
+            "responses": (
+                "CodeExecutionArtifact",
+                "IncompleteDetails",
+                "InvalidFunctionCall",
+                "OutputText",
+                "ParsedResponse",
+                "Response",
+                "ResponseContentPart",
+                "ResponseError",
+                "ResponseFunctionCall",
+                "ResponseMessage",
+                "ResponseOutputItem",
+                "ResponseStatus",
+                "ResponseUsage",
+                "UnknownObject",
+            ),
+        },
+    )
 
 __all__ = [
     "AssistantMessageParam",

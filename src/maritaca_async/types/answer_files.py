@@ -13,9 +13,9 @@ from ._base import IntOrNull, StrOrNull, Subscriptable
 if TYPE_CHECKING:
     import os
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+_UNSAFE = r'[\x00-\x1f\x7f<>:"/\\|?*]+'
 # Windows opens a device for these, whatever the extension.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
 _LONGEST = 200  # bytes; file systems take 255
 
 
@@ -101,10 +101,10 @@ def _written(path: Path, content: bytes) -> bool:
 def safe_name(suggested: str) -> str:
     """A file name without directories, control characters, device names and hidden files."""
     last = PurePosixPath(suggested.replace("\\", "/")).name
-    name = _UNSAFE.sub("_", last).strip(" .")
+    name = re.sub(_UNSAFE, "_", last).strip(" .")
     if len(name.encode()) > _LONGEST:
         suffix = Path(name).suffix[:20]
         name = name.encode()[: _LONGEST - len(suffix.encode())].decode(errors="ignore") + suffix
     if not name:
         return "file"
-    return f"_{name}" if _DEVICES.fullmatch(name) else name
+    return f"_{name}" if re.fullmatch(_DEVICES, name, flags=re.IGNORECASE) else name

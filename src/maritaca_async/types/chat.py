@@ -5,7 +5,7 @@ import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, overload
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from ._base import (
     FlatText,
@@ -288,7 +288,7 @@ class ChunkChoice(Model):
 
     index: IntOrNull = 0
     """Position among the `n` answers."""
-    delta: DeltaOrNull = Delta()
+    delta: DeltaOrNull = Field(default_factory=Delta)
     """What is new."""
     finish_reason: OpenEnum[FinishReason] | None = None
     """Set on the last chunk of an answer."""
