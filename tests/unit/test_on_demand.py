@@ -77,7 +77,7 @@ def test_import_of_the_chat_model_loads_nothing_that_it_does_not_need() -> None:
         "maritaca_async.resources.batches",
         "maritaca_async.resources.files",
         "maritaca_async.types.responses",
-        "sqlite3",
+        "maritaca_async._core.database._sqlite",
     )
     assert (
         printed(f"import sys, langchain_maritaca; print([m for m in {spared} if m in sys.modules])") == "[]"
