@@ -192,7 +192,7 @@ def main() -> None:
         if arguments.peers:
             figures |= peer_figures(arguments.peers, root, 5)
         memory = kilobytes_per_open_stream(root)
-    kept = report(figures, import_milliseconds(7), batch)
+    kept = report(figures, import_milliseconds(15), batch)
     print(f"Memory per open stream: {memory:.0f} KiB")
     sys.exit(0 if kept else 1)
 
