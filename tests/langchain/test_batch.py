@@ -131,6 +131,7 @@ def test_failure_cancels_what_is_under_way_and_is_raised_at_once(
 
 
 def test_leaving_batch_as_completed_cancels_what_is_under_way(make_model: Make, sandbox: Sandbox) -> None:
+    sandbox.configure(latency=0.2)  # time to leave before the next answers come
     sandbox.inject(*[Fault(kind="stall")] * 2)
     for _ in make_model().batch_as_completed(SUMS, {"max_concurrency": 3}):
         break
